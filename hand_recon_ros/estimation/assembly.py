@@ -1,0 +1,31 @@
+"""From fitted parameters to a HandEstimate: mesh, joints, translation and the weak camera, in one place."""
+from __future__ import annotations
+
+import numpy as np
+
+from hand_recon_ros.estimation.viewing import nominal_camera
+from hand_recon_ros.hand_model.landmarks import Skeleton, wrist_position
+from hand_recon_ros.hand_model.mirroring import mirror_points, posed_hand
+from hand_recon_ros.hand_model.skinning_jax import JaxHand
+from hand_recon_ros.types import PERSPECTIVE, WEAK_PERSPECTIVE, Frame, HandEstimate, HandIdentity, HandKeypoints
+
+
+def assemble(frame: Frame, skeleton: Skeleton, hand: JaxHand, keypoints: HandKeypoints, pose, shape, root_m,
+             identity: HandIdentity | None) -> HandEstimate:
+    """HandEstimate of a pose (48,), shape (B,) and wrist position root_m (3,) for one detected hand: mesh, joints and the
+    weak camera. frame.camera None: the weak perspective of the nominal camera."""
+    rest_wrist = wrist_position(skeleton, shape)
+    if keypoints.handedness == 'left':
+        rest_wrist = mirror_points(rest_wrist)
+    translation = np.asarray(root_m - rest_wrist, np.float32)
+    vertices, joints = posed_hand(hand, pose, shape, translation, keypoints.handedness)
+    camera = frame.camera or nominal_camera(frame.width, frame.height)
+    scale = float(np.sqrt(camera.K[0, 0] * camera.K[1, 1])) / max(float(root_m[2]), 1e-3)
+    at = camera.project(np.asarray(root_m, np.float64))
+    return HandEstimate(
+        track_id=keypoints.track_id, handedness=keypoints.handedness, handedness_score=keypoints.handedness_score,
+        score=keypoints.score, model=hand.model.name, pose=pose, shape=shape, translation=translation, joints_m=joints,
+        vertices_m=vertices, weak_camera=np.array([scale, at[0], at[1]], np.float32),
+        projection=PERSPECTIVE if frame.camera is not None else WEAK_PERSPECTIVE,
+        identity=identity.name if identity else '',
+        metric=bool(identity and identity.metric and frame.camera is not None))

@@ -1,0 +1,40 @@
+"""From a detector's points to the camera's axes: the nominal camera of uncalibrated images, and the viewing ray."""
+from __future__ import annotations
+
+import numpy as np
+
+from hand_recon_ros.geometry.cameras import Camera
+from hand_recon_ros.types import HandKeypoints
+
+# Focal length assumed where K is unknown, in units of the image's longer side (a 53 degree field of view).
+NOMINAL_FOCAL = 1.0
+
+
+def nominal_camera(width: int, height: int) -> Camera:
+    """Stand-in pinhole for an image of unknown intrinsics; only its weak perspective is ever used."""
+    focal = NOMINAL_FOCAL * max(width, height)
+    K = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])
+    return Camera(width, height, K)
+
+
+def ray_rotation(point: np.ndarray) -> np.ndarray:
+    """Smallest rotation (3, 3) that turns the optical axis into the ray through a normalised point (2,).
+
+    Detectors see a crop as if its centre lay on the optical axis; this brings their 3D points to the camera's axes.
+    """
+    ray = np.append(np.asarray(point, np.float64), 1.0)
+    ray /= np.linalg.norm(ray)
+    x, y, z = ray
+    return np.array([[1 - x * x / (1 + z), -x * y / (1 + z), x],
+                     [-x * y / (1 + z), 1 - y * y / (1 + z), y], [-x, -y, z]])
+
+
+def camera_axes_points(keypoints: HandKeypoints, camera: Camera, weak: bool) -> np.ndarray | None:
+    """The detector's 3D points (21, 3) in the camera's axes, or None where it gave none."""
+    if keypoints.points_m is None:
+        return None
+    points = np.asarray(keypoints.points_m, np.float64)
+    if weak:
+        return points
+    centre = (keypoints.box_px[:2] + keypoints.box_px[2:]) / 2
+    return points @ ray_rotation(camera.normalise(centre.astype(np.float64))).T
