@@ -19,11 +19,10 @@ from hand_recon_ros.hand_model.skeleton import JOINT_COUNT, KEYPOINT_ROWS
 class SkinningConstants(NamedTuple):
     """A model prepared for skinning, in one array library and dtype; a JAX pytree.
 
-    template: (3 V,) metres, all x, then y, then z. directions: (B + 135, 3 V), shape rows then pose rows.
-    weights: (16, V). joints: (16, 3) of the mean shape. joint_dirs: (B, 48). tips: (5,) vertex numbers.
+    directions: (1 + B + 135, 3 V) metres, all x, then y, then z: the template, shape rows, pose rows.
+    weights: (16, V), columns sum to 1. joints: (16, 3) of the mean shape. joint_dirs: (B, 48). tips: (5,) vertex numbers.
     keypoint_rows: (21,) rows of [joints, tips].
     """
-    template: Any
     directions: Any
     weights: Any
     joints: Any
@@ -42,9 +41,10 @@ def constants(model: HandModel, dtype=np.float32, vertices=None) -> SkinningCons
     joint_dirs = np.tensordot(model.joint_regressor, model.shape_dirs, 1)
     floats = lambda array: np.ascontiguousarray(array, dtype)
     return SkinningConstants(
-        template=floats(model.template_m[keep].T.ravel()),
-        directions=floats(np.concatenate([flat(model.shape_dirs), flat(model.pose_dirs)])),
-        weights=floats(model.weights[keep].T),
+        directions=floats(np.concatenate([model.template_m[keep].T.reshape(1, -1), flat(model.shape_dirs),
+                                          flat(model.pose_dirs)])),
+        # to the last digit, because the translation is blended with the bones
+        weights=floats((model.weights[keep] / model.weights[keep].sum(1, keepdims=True)).T),
         joints=floats(model.rest_joints_m),
         joint_dirs=floats(joint_dirs.reshape(-1, model.shape_size).T),
         tips=tips, keypoint_rows=np.array(KEYPOINT_ROWS))
@@ -101,6 +101,8 @@ def skin_rotations(constants: SkinningConstants, rotations, shape, translation):
     batch = np.broadcast_shapes(tuple(rotations.shape[:-3]), tuple(shape.shape[:-1]), tuple(translation.shape[:-1]))
     if rotations.shape[:-3] != batch:
         rotations = xp.broadcast_to(rotations, (*batch, JOINT_COUNT, 3, 3))
+    if translation.shape[:-1] != batch:
+        translation = xp.broadcast_to(translation, (*batch, 3))
     if shape.shape[:-1] != batch:
         shape = xp.broadcast_to(shape, (*batch, shape.shape[-1]))
     joints = rest_joints(constants, shape)
@@ -108,9 +110,11 @@ def skin_rotations(constants: SkinningConstants, rotations, shape, translation):
 
     identity = xp.eye(3, dtype=rotations.dtype, device=_device(rotations))
     feature = xp.reshape(rotations[..., 1:, :, :] - identity, (*batch, 9 * (JOINT_COUNT - 1)))
-    moved = constants.template + xp.concat([shape, feature], axis=-1) @ constants.directions
+    # a leading one takes the template along in the same product, which spares a pass over all vertices
+    moved = xp.concat([xp.ones_like(shape[..., :1]), shape, feature], axis=-1) @ constants.directions
     moved = xp.reshape(moved, (*batch, 3, -1))
 
+    places = places + translation[..., None, :]
     offsets = places - rotate(world, joints)
     bones = xp.concat([world, offsets[..., None]], axis=-1)
     axes = len(batch)
@@ -118,9 +122,9 @@ def skin_rotations(constants: SkinningConstants, rotations, shape, translation):
     blend = xp.reshape(bones @ constants.weights, (*batch, 3, 4, -1))
     posed = (blend[..., 0, :] * moved[..., 0:1, :] + blend[..., 1, :] * moved[..., 1:2, :]
              + blend[..., 2, :] * moved[..., 2:3, :] + blend[..., 3, :])
-    vertices = xp.matrix_transpose(posed) + translation[..., None, :]
+    vertices = xp.matrix_transpose(posed)
     tips = xp.take(vertices, constants.tips, axis=-2)
-    stacked = xp.concat([places + translation[..., None, :], tips], axis=-2)
+    stacked = xp.concat([places, tips], axis=-2)
     return vertices, xp.take(stacked, constants.keypoint_rows, axis=-2)
 
 
