@@ -182,10 +182,10 @@ def clip_coordinates(camera: Camera, points_m) -> np.ndarray:
     K = camera.K
     u_z, v_z = K[0, 0] * x + K[0, 1] * y + K[0, 2] * z, K[1, 1] * y + K[1, 2] * z
     if camera.distortion_model != 'none':
-        # A lens model means nothing behind the camera; there the ideal pinhole serves, and clipping removes it.
-        front = z > NEAR_M
-        pixels = camera.project(np.asarray(points_m)[front])
-        u_z[front], v_z[front] = pixels[:, 0] * z[front], pixels[:, 1] * z[front]
+        # Behind the camera and far off axis a lens model gives no pixel; there the ideal pinhole serves: out of sight.
+        pixels = camera.project(points_m)
+        seen = np.isfinite(pixels).all(1)
+        u_z[seen], v_z[seen] = pixels[seen, 0] * z[seen], pixels[seen, 1] * z[seen]
     clip = np.empty((len(z), 4), np.float32)
     clip[:, 0] = (2.0 * u_z + z) / camera.width - z
     clip[:, 1] = (2.0 * v_z + z) / camera.height - z
