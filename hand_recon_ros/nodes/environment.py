@@ -1,0 +1,49 @@
+"""The environment that ROS 2 from wheels needs, and what a ROS installation sets by itself. Nothing set is overridden."""
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+PACKAGE = 'hand_recon_ros'
+# Fast DDS 3 (Kilted) and 2 (Jazzy) read different names.
+PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+
+
+def share_folder() -> Path:
+    """Folder with config/ and launch/: of the source tree where it is used in place, else of the installation."""
+    source = Path(__file__).resolve().parents[2]
+    if (source / 'package.xml').is_file() and (source / 'config').is_dir():
+        return source
+    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
+    for prefix in filter(None, prefixes):
+        folder = Path(prefix) / 'share' / PACKAGE
+        if (folder / 'config').is_dir():
+            return folder
+    raise ValueError(f'share/{PACKAGE}/config: not found below {" or ".join(filter(None, prefixes))}')
+
+
+def config_file(name: str) -> Path:
+    """Path of a file in config/; ValueError when it is missing."""
+    path = share_folder() / 'config' / name
+    if not path.is_file():
+        raise ValueError(f'{path}: missing, expected a configuration file of the package')
+    return path
+
+
+def ros_environment(base: dict | None = None) -> dict:
+    """Copy of `base` (default: this process's) with what nodes need: prefix, DDS profile, a place for logs."""
+    environment = dict(os.environ if base is None else base)
+    environment.setdefault('AMENT_PREFIX_PATH', sys.prefix)
+    if not any(environment.get(name) for name in PROFILE_VARIABLES):
+        # Without large shared memory nearly all camera images are lost (README).
+        environment.update({name: str(config_file('fastdds.xml')) for name in PROFILE_VARIABLES})
+    if not environment.get('HOME') and not environment.get('ROS_LOG_DIR') and not environment.get('ROS_HOME'):
+        environment['ROS_LOG_DIR'] = str(Path(tempfile.gettempdir()) / f'ros-log-{os.getuid()}')
+    return environment
+
+
+def prepare_this_process() -> None:
+    """Set the same in this process; before rclpy.init()."""
+    os.environ.update(ros_environment())

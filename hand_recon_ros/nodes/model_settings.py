@@ -1,0 +1,37 @@
+"""Parameters that mesh_node and tailor_node share: which hand, whose landmarks, whose shape."""
+from __future__ import annotations
+
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+from hand_recon_ros.nodes.parameters import ParameterSpec
+from hand_recon_ros.types import HandIdentity, HandKeypoints
+
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL, reliability=ReliabilityPolicy.RELIABLE)
+
+MODEL_SPECS = (
+    ParameterSpec('model', 'open_hand', 'Hand model: open_hand, or the path of a MANO-form .npz or .pkl file.'),
+    ParameterSpec('detector', 'mediapipe', 'Detector whose landmark definition the keypoints follow.'),
+    ParameterSpec('offsets', 'real', 'Table of landmark offsets: real, synthetic (for rendered images) or a path.'),
+)
+
+
+def load_model_and_offsets(node):
+    """(HandModel, LandmarkOffsets) as the node's parameters say; ValueError when they do not go together."""
+    from hand_recon_ros.detection.offsets import load_offsets
+    from hand_recon_ros.hand_model.assets import load_hand_model
+    model = load_hand_model(node.setting('model'))
+    return model, load_offsets(node.setting('detector'), node.setting('offsets'))
+
+
+def check_detector(keypoints: list[HandKeypoints], detector: str) -> None:
+    """ValueError when keypoints follow another detector's definition than the node was configured for."""
+    for hand in keypoints:
+        if hand.detector != detector:
+            raise ValueError(f'detector: {hand.detector!r}, expected {detector!r} (parameter detector)')
+
+
+def check_identity(identity: HandIdentity, model: str) -> HandIdentity:
+    """The identity, or ValueError when its shape belongs to another model."""
+    if identity.model != model:
+        raise ValueError(f'identity {identity.name!r}: of model {identity.model!r}, expected {model!r} (parameter model)')
+    return identity

@@ -1,0 +1,58 @@
+"""Bringing together what belongs to the same image, by its stamp."""
+from __future__ import annotations
+
+from collections import OrderedDict
+
+# A stamp this much older than the newest one means that a recording starts over, not that a message came late.
+BACKWARD_JUMP_NS = 500_000_000
+
+
+class StampMatcher:
+    """Collects one value per name for every stamp and hands them out together.
+
+    names: streams that must all be there. tolerance_ns: 0 pairs equal stamps only; more pairs the nearest stamps of
+    different streams. depth: incomplete sets kept; the oldest goes first and is counted in `unmatched`.
+    A stamp that jumps backward empties the buffer and is counted in `resets`, so that a looping recording goes on.
+    """
+
+    def __init__(self, names: tuple[str, ...], tolerance_ns: int = 0, depth: int = 30):
+        if tolerance_ns < 0 or depth < 1:
+            raise ValueError(f'tolerance_ns: {tolerance_ns}, depth: {depth}, expected at least 0 and 1')
+        self._names, self._tolerance_ns, self._depth = names, tolerance_ns, depth
+        self._sets: OrderedDict[int, dict] = OrderedDict()
+        self._newest_ns: int | None = None
+        self.unmatched = 0
+        self.resets = 0
+
+    def add(self, name: str, stamp_ns: int, value) -> dict | None:
+        """The complete set of values by name if this one completes it, else None. Older sets are then given up."""
+        if name not in self._names:
+            raise ValueError(f'name: {name!r}, expected one of {", ".join(self._names)}')
+        if self._newest_ns is not None and stamp_ns < self._newest_ns - BACKWARD_JUMP_NS:
+            self.clear()
+            self.resets += 1
+        self._newest_ns = stamp_ns if self._newest_ns is None else max(self._newest_ns, stamp_ns)
+        key = self._set_of(name, stamp_ns)
+        values = self._sets.setdefault(key, {})
+        values[name] = value
+        if len(values) == len(self._names):
+            for older in [other for other in self._sets if other <= key]:
+                self.unmatched += older != key
+                del self._sets[older]
+            return values
+        while len(self._sets) > self._depth:
+            self._sets.popitem(last=False)
+            self.unmatched += 1
+        return None
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._sets.clear()
+        self._newest_ns = None
+
+    def _set_of(self, name: str, stamp_ns: int) -> int:
+        if self._tolerance_ns == 0:
+            return stamp_ns
+        near = [key for key, values in self._sets.items()
+                if name not in values and abs(key - stamp_ns) <= self._tolerance_ns]
+        return min(near, key=lambda key: abs(key - stamp_ns), default=stamp_ns)
