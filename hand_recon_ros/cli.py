@@ -7,7 +7,7 @@ import os
 import sys
 from types import ModuleType
 
-COMMANDS = ('demo', 'up', 'reconstruct', 'synthesize', 'evaluate', 'calibrate-detector', 'bench')
+COMMANDS = ('demo', 'up', 'reconstruct', 'synthesize', 'calibrate-detector', 'bench')
 
 
 def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hand_recon_ros.estimation.viewing import CHILDREN, PARENTS
 from hand_recon_ros.hand_model.landmarks import Skeleton, landmark_shape_dirs, rest_landmarks
-from hand_recon_ros.hand_model.skeleton import KEYPOINT_PARENTS
 
-CHILDREN = np.arange(1, 21)
-PARENTS = np.asarray(KEYPOINT_PARENTS)[CHILDREN]
 # Reference bone: wrist to middle MCP (minimal-hand sec. 3.1), the row of keypoint 9 among the bones.
 REFERENCE = 8
 ITERATIONS = 3

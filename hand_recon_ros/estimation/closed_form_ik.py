@@ -1,4 +1,4 @@
-"""The first estimator: a detector's 3D points, closed-form inverse kinematics, shape by proportions, analytic placement."""
+"""The first estimator: a detector's 2D and 3D points, closed-form inverse kinematics, shape by proportions, analytic placement."""
 from __future__ import annotations
 
 import jax
@@ -7,8 +7,8 @@ import numpy as np
 from hand_recon_ros.estimation.assembly import assemble
 from hand_recon_ros.estimation.bone_shape import BoneShape
 from hand_recon_ros.estimation.inverse_kinematics import InverseKinematics
-from hand_recon_ros.estimation.viewing import camera_axes_points, nominal_camera
-from hand_recon_ros.geometry.placement import place_rigid_points
+from hand_recon_ros.estimation.viewing import lifted_points, nominal_camera
+from hand_recon_ros.geometry.placement import place_by_spread
 from hand_recon_ros.geometry import weak_perspective
 from hand_recon_ros.hand_model.landmarks import build_skeleton, place
 from hand_recon_ros.hand_model.mirroring import mirror_image_points, mirror_points
@@ -24,7 +24,7 @@ class ClosedFormIk:
     """Pose by inverse kinematics within joint limits, shape from the identity, else as `shape_from` says.
 
     shape_from 'proportions': minimal-hand eq. 8 on the detector's bone lengths. 'mean': the mean adult hand.
-    Needs the detector's 3D points and no pixels.
+    Needs the detector's 3D points and no image.
     """
     name = 'closed_form_ik'
     needs_image = False
@@ -34,6 +34,7 @@ class ClosedFormIk:
         self._model, self._hand = model, JaxHand(model)
         self._skeleton = build_skeleton(model, offsets_m)
         self._kinematics, self._bones = InverseKinematics.build(self._skeleton), BoneShape.build(self._skeleton)
+        self._bone_lengths = self._bones.lengths(np.zeros(model.shape_size))
         self._place = jax.jit(place)
 
     def estimate(self, frame: Frame, keypoints: HandKeypoints, identity: HandIdentity | None = None) -> HandEstimate:
@@ -48,7 +49,7 @@ class ClosedFormIk:
         weak = frame.camera is None
         camera = nominal_camera(frame.width, frame.height) if weak else frame.camera
         left = keypoints.handedness == 'left'
-        points = camera_axes_points(keypoints, camera, weak)
+        points = lifted_points(keypoints, camera, weak, self._bone_lengths)
         image_points = camera.normalise(np.asarray(keypoints.points_px, np.float64))
         if left:
             points, image_points = mirror_points(points), mirror_image_points(image_points)
@@ -60,7 +61,7 @@ class ClosedFormIk:
             scale, *at = weak_perspective.fit(landmarks, image_points)
             root = np.append(at, 1.0) / max(scale, 1e-3)
         else:
-            root = place_rigid_points(landmarks, image_points)
+            root = place_by_spread(landmarks, image_points)
         pose, root = to_pose(parameters._replace(root=root), self._skeleton.axes, keypoints.handedness)
         return assemble(frame, self._skeleton, self._hand, keypoints, pose, parameters.shape, root, identity)
 

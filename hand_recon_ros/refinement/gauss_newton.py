@@ -24,7 +24,7 @@ class Fit(NamedTuple):
 @dataclass(frozen=True)
 class GaussNewton:
     """Damped Gauss-Newton: each step is kept only if it lowers the energy, otherwise the damping grows."""
-    iterations: int = 8
+    iterations: int = 6
 
     def __call__(self, residual, initial: HandParameters, space: StepSpace) -> Fit:
         """Minimise |residual(parameters)|^2 / 2 from `initial`; JAX-traceable, to be jitted and batched by the caller."""

@@ -5,13 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hand_recon_ros.estimation.viewing import camera_axes_points, nominal_camera
+from hand_recon_ros.estimation.viewing import CHILDREN, PARENTS, camera_axes_points, nominal_camera
 from hand_recon_ros.hand_model.mirroring import mirror_image_points, mirror_points
-from hand_recon_ros.hand_model.skeleton import KEYPOINT_PARENTS
 from hand_recon_ros.types import Frame, HandIdentity, HandKeypoints
-
-CHILDREN = np.arange(1, 21)
-PARENTS = np.asarray(KEYPOINT_PARENTS)[CHILDREN]
 
 # Detector noise, as a share of the hand's size in the image, and how much worse some landmarks are (measured on real
 # calibrated pairs: wrist and thumb CMC 2.1, thumb MCP 1.9, rest of the thumb 1.5, index MCP 1.35, others 0.9).

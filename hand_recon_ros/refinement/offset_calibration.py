@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hand_recon_ros.hand_model.landmarks import Skeleton, place
-from hand_recon_ros.hand_model.parameters import SHAPE_START, HandParameters, stepped
+from hand_recon_ros.hand_model.parameters import HandParameters, StepSpace
 from hand_recon_ros.refinement import residuals
 from hand_recon_ros.refinement.energies import AnatomicalEnergy
 from hand_recon_ros.refinement.observations import Observation
@@ -77,8 +77,9 @@ class OffsetBundle:
             raise ValueError(f'shape_directions: {shape_directions}, expected 0 to {count}')
         self._skeleton, self._energy, self._shape_count = skeleton, energy, count
         self._directions, self._offset_sigma_m = shape_directions, offset_sigma_m
+        self._space = StepSpace.anatomical(0)       # the tailor's own freedom; shape is shared
         self._linearise = jax.jit(jax.vmap(self._normal, in_axes=(0, None, 0)))
-        self._move = jax.jit(jax.vmap(self._moved))
+        self._move = jax.jit(jax.vmap(self._space.moved))
         self._look = jax.jit(jax.vmap(self._seen, in_axes=(0, None, 0)))
 
     def adjust(self, views: PairViews, initial: HandParameters, shared: Shared | None = None, hold_offsets: bool = False,
@@ -145,9 +146,6 @@ class OffsetBundle:
     def _single(shared: Shared) -> Shared:
         return Shared(*(np.asarray(part, np.float32) for part in shared))
 
-    def _moved(self, parameters, step):
-        return stepped(parameters, jnp.concatenate([step, jnp.zeros(self._shape_count, step.dtype)]))
-
     def _landmarks(self, parameters, shared):
         shape = jnp.concatenate([shared.shape, jnp.zeros(self._shape_count - self._directions, shared.shape.dtype)])
         return place(self._skeleton._replace(offsets=shared.offsets), parameters._replace(shape=shape))[1]
@@ -165,13 +163,15 @@ class OffsetBundle:
 
     def _normal(self, parameters, shared, views) -> _Normal:
         """One frame's linearisation about its pose and the shared unknowns."""
+        size = self._space.size
+
         def along(step):
-            common = step[SHAPE_START:]
+            common = step[size:]
             moved = Shared(shared.offsets + common[:63].reshape(21, 3), shared.shape + common[63:])
-            return self._residual(self._moved(parameters, step[:SHAPE_START]), moved, views)
-        zero = jnp.zeros(SHAPE_START + 63 + self._directions)
+            return self._residual(self._space.moved(parameters, step[:size]), moved, views)
+        zero = jnp.zeros(size + 63 + self._directions)
         value, jacobian = along(zero), jax.jacfwd(along)(zero)
-        pose, common = jacobian[:, :SHAPE_START], jacobian[:, SHAPE_START:]
+        pose, common = jacobian[:, :size], jacobian[:, size:]
         return _Normal(pose.T @ pose, pose.T @ common, common.T @ common, pose.T @ value, common.T @ value, value @ value / 2)
 
     def _seen(self, parameters, shared, views):

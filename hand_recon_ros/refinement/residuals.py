@@ -10,7 +10,8 @@ import numpy as np
 
 from hand_recon_ros.hand_model.anatomy import FLEXION, joint_ranges
 from hand_recon_ros.hand_model.skeleton import JOINT_NAMES
-from hand_recon_ros.refinement.observations import CHILDREN, PARENTS, Observation
+from hand_recon_ros.estimation.viewing import CHILDREN, PARENTS
+from hand_recon_ros.refinement.observations import Observation
 from hand_recon_ros.hand_model.parameters import HandParameters
 
 RANGES = joint_ranges()
