@@ -118,6 +118,19 @@ class MeshRenderer:
         values = values.reshape(self.height, self.width, 2)
         return Rendering(image, values[..., 0].copy(), values[..., 1].astype(np.uint8))
 
+    def release(self) -> None:
+        """Give the GPU's memory back; the renderer is of no use afterwards."""
+        for *arrays, _ in self._arrays.values():
+            for array in arrays:
+                array.release()
+        self._arrays.clear()
+        shadow_targets = [target for _, target in self._shadows]
+        for target in (self._multisampled, self._resolved, self._geometry, *shadow_targets):
+            for attachment in (*target.color_attachments, target.depth_attachment):
+                if attachment is not None:
+                    attachment.release()
+            target.release()
+
     def _array(self, surface: Surface) -> tuple:
         arrays = self._arrays.get(id(surface))
         if arrays is None or arrays[3] is not surface:
@@ -168,7 +181,7 @@ class MeshRenderer:
         surface.height.use(1)
         program, material = self._program, surface.material
         program['albedo'], program['height'] = 0, 1
-        for name in ('wrap', 'gloss', 'specular', 'bump'):
+        for name in ('wrap', 'gloss', 'specular', 'bump', 'two_sided'):
             program[name] = getattr(material, name)
 
 

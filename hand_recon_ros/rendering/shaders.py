@@ -19,7 +19,7 @@ uniform sampler2D albedo; uniform sampler2D height; uniform sampler2D shadow_0; 
 uniform int light_count; uniform int shadow_count;
 uniform vec3 light_direction[3]; uniform vec3 light_colour[3]; uniform float shadow_radius; uniform float shadow_bias;
 uniform vec3 sky; uniform vec3 ground; uniform vec3 up;
-uniform vec3 wrap; uniform float gloss; uniform float specular; uniform float bump; uniform float exposure;
+uniform vec3 wrap; uniform float gloss; uniform float specular; uniform float bump; uniform float exposure; uniform bool two_sided;
 out vec4 colour;
 vec3 bumped(vec3 n) {
     vec3 dx = dFdx(position), dy = dFdy(position);
@@ -39,6 +39,7 @@ float lit(sampler2D map, vec3 q, float turn) {
 }
 void main() {
     vec3 view = normalize(-position), n = bumped(normalize(normal));
+    if (two_sided && dot(n, view) < 0.0) n = -n;
     vec4 texel = texture(albedo, uv);
     vec3 base = pow(texel.rgb, vec3(2.2));
     float smoothness = 1.0 - texel.a, facing = max(dot(n, view), 0.0);

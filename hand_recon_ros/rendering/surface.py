@@ -31,11 +31,13 @@ class Material:
     """How a surface answers light. wrap: per colour, how far light creeps past the terminator (under the skin).
 
     gloss: Blinn-Phong exponent of the matt part. specular: strength of highlights. bump: factor on the height map.
+    two_sided: light both sides, for open or carelessly wound meshes.
     """
     wrap: tuple[float, float, float] = (0.0, 0.0, 0.0)
     gloss: float = 12.0
     specular: float = 0.5
     bump: float = 1.0
+    two_sided: bool = False
 
 
 SKIN = Material(wrap=(0.30, 0.13, 0.08), gloss=14.0, specular=0.65, bump=1.6)
