@@ -36,6 +36,10 @@ def ros_environment(base: dict | None = None) -> dict:
     """Copy of `base` (default: this process's) with what nodes need: prefix, DDS profile, a place for logs."""
     environment = dict(os.environ if base is None else base)
     environment.setdefault('AMENT_PREFIX_PATH', sys.prefix)
+    # Child processes run the package that this one runs, also from a source tree that is not the working directory.
+    package = str(Path(__file__).resolve().parents[2])
+    others = [path for path in environment.get('PYTHONPATH', '').split(os.pathsep) if path and path != package]
+    environment['PYTHONPATH'] = os.pathsep.join([package, *others])
     if not any(environment.get(name) for name in PROFILE_VARIABLES):
         # Without large shared memory nearly all camera images are lost (README).
         environment.update({name: str(config_file('fastdds.xml')) for name in PROFILE_VARIABLES})

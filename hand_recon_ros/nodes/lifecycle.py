@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from dataclasses import dataclass, field
 
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
@@ -113,13 +114,14 @@ class HandNode(LifecycleNode):
             if strangers:
                 raise ValueError('; '.join(strangers))
             self.worker.call(self.build, give_up=lambda: self.stop_asked)
+        except InterruptedError:
+            return TransitionCallbackReturn.FAILURE
         except (ValueError, OSError) as error:
             self._refuse(str(error))
             return TransitionCallbackReturn.FAILURE
-        except InterruptedError:
-            return TransitionCallbackReturn.FAILURE
         except Exception as error:
-            # rclpy would swallow it.
+            # A defect, which rclpy would swallow.
+            self.get_logger().error(traceback.format_exc())
             self._refuse(f'{type(error).__name__}: {error}')
             return TransitionCallbackReturn.FAILURE
         self.faults.clear('configure')

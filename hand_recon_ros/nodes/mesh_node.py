@@ -44,16 +44,14 @@ class MeshNode(HandNode):
         self.add_input(HandIdentityMsg, 'hands/identity', self._on_identity, LATCHED, required=False)
 
     def build(self) -> None:
+        from hand_recon_ros.hand_model.compilation_cache import remember_compilations
+        remember_compilations()
         from hand_recon_ros.estimation.registry import build_estimator
+        from hand_recon_ros.estimation.rehearsal import rehearse
         self._model, offsets = load_model_and_offsets(self)
         self._estimator = build_estimator(self.setting('estimator'), self._model, offsets.offsets_m)
         if self._estimator.needs_image:
             raise ValueError(f'parameter estimator: {self._estimator.name!r} needs the image, expected one that does not')
-        self._warm_up()
-
-    def _warm_up(self) -> None:
-        """Estimate a hand at rest once with and without a camera, so that nothing is compiled in a callback."""
-        from hand_recon_ros.estimation.rehearsal import rehearse
         rehearse(self._estimator, self._model, self._detector)
 
     def release(self) -> None:

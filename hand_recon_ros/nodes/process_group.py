@@ -1,0 +1,49 @@
+"""Child processes that cannot outlive their parent."""
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def start(command: list[str], environment: dict, **streams) -> subprocess.Popen:
+    """Start a command in a process group of its own; the kernel kills it when this thread's process dies.
+
+    Call from the main thread: the kernel's rule is about the thread that started the child.
+    """
+    parent = os.getpid()
+
+    def before_exec() -> None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)     # the parent died before the line above took hold
+    return subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=before_exec, **streams)
+
+
+def end(processes: list[subprocess.Popen], patience_s: float = 8.0) -> list[int]:
+    """SIGINT, then SIGTERM, then SIGKILL to whole groups, sharing `patience_s`; returns the pids that had to be killed."""
+    for number, share in ((signal.SIGINT, 0.6), (signal.SIGTERM, 0.4)):
+        for process in processes:
+            if process.poll() is None:
+                _signal_group(process, number)
+        deadline = time.monotonic() + patience_s * share
+        while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
+            time.sleep(0.02)
+    killed = [process.pid for process in processes if process.poll() is None]
+    for process in processes:
+        # Also where the leader has ended: what it started may not have.
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+    return killed
+
+
+def _signal_group(process: subprocess.Popen, number: int) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
