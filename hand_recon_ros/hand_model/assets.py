@@ -49,9 +49,10 @@ def load_named_poses() -> dict[str, np.ndarray]:
 def read_npz(path: Path, names: tuple | None = None) -> dict[str, np.ndarray]:
     """Arrays of an .npz file (all, or those of `names` that it has); pickled ones are refused. ValueError when damaged."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            if not isinstance(stored, np.lib.npyio.NpzFile):
-                raise ValueError('a single array, expected an archive of named ones')
+        stored = np.load(path, allow_pickle=False)
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise ValueError('a single array, expected an archive of named ones')
+        with stored:
             return {name: stored[name] for name in (stored.files if names is None else names) if name in stored.files}
     # a damaged zip surfaces as any of these
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError, zipfile.zlib.error) as error:
@@ -69,7 +70,8 @@ def _from_mano_form(name: str, fields: dict) -> HandModel:
     template = np.asarray(fields['v_template'])
     if 'tip_ids' in fields:
         tips = fields['tip_ids']
-    elif len(template) == MANO_VERTICES:
+    elif template.ndim != 2 or len(template) == MANO_VERTICES:
+        # a template of another form is refused by the model, by name
         tips = np.array(MANO_TIPS)
     else:
         raise ValueError(f'tip_ids: missing with {len(template)} vertices, expected five vertex numbers '

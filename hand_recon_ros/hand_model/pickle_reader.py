@@ -56,9 +56,11 @@ def _table() -> dict[tuple[str, str], object]:
     def empty_array(*_arguments):
         return Array()
 
-    table = {('copyreg', '_reconstructor'): reconstructor, ('builtins', 'object'): object, ('builtins', 'set'): set,
-             ('collections', 'OrderedDict'): collections.OrderedDict, ('_codecs', 'encode'): Encoded,
+    table = {('collections', 'OrderedDict'): collections.OrderedDict, ('_codecs', 'encode'): Encoded,
              ('numpy', 'dtype'): Dtype, ('numpy', 'ndarray'): Array}
+    # Python 3's names, then Python 2's, which protocols up to 2 keep
+    for builtins, copyreg in (('builtins', 'copyreg'), ('__builtin__', 'copy_reg')):
+        table[builtins, 'object'], table[builtins, 'set'], table[copyreg, '_reconstructor'] = object, set, reconstructor
     for package in ('numpy.core', 'numpy._core'):
         table[f'{package}.multiarray', '_reconstruct'] = empty_array
         table[f'{package}.multiarray', 'scalar'] = Scalar
