@@ -16,6 +16,10 @@ from hand_recon_ros.refinement.offset_calibration import PairViews
 from hand_recon_ros.types import Frame, HandKeypoints
 
 MOST_EPIPOLAR = 0.03        # median Sampson distance of a pair's landmarks, as a share of the hand's box
+# Landmarks of a finger this much curled (first to last bone) are hidden in most views, and the detector invents them, always
+# too near the palm: their sigma is multiplied, or the table would take up the invention.
+CURLED_RAD, CURLED_SIGMA = np.radians(90), 4.0
+FINGER_ROWS = np.arange(5, 21).reshape(4, 4)        # MCP, PIP, DIP, tip of index .. pinky
 MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
 
 
@@ -59,6 +63,17 @@ def diverse(pairs: list[HandPair], count: int) -> list[HandPair]:
     return [pairs[index] for index in sorted(chosen)]
 
 
+def curl_factors(points_m: np.ndarray) -> np.ndarray:
+    """(21,) by which the detector's sigma grows for a hand of landmarks (21, 3): CURLED_SIGMA beyond the knuckle of a curled
+    finger, else 1. The thumb never hides in its own palm."""
+    factors = np.ones(21)
+    fingers = points_m[FINGER_ROWS]
+    first, last = fingers[:, 1] - fingers[:, 0], fingers[:, 3] - fingers[:, 2]
+    cosine = (first * last).sum(1) / np.maximum(np.linalg.norm(first, axis=1) * np.linalg.norm(last, axis=1), 1e-9)
+    factors[FINGER_ROWS[cosine < np.cos(CURLED_RAD), 1:]] = CURLED_SIGMA
+    return factors
+
+
 def prepare(rig: StereoRig, pairs: list[HandPair], skeleton: Skeleton) -> tuple[PairViews, HandParameters, np.ndarray]:
     """Views and initial parameters of all pairs as right hands, and the triangulated landmarks (N, 21, 3).
 
@@ -74,6 +89,8 @@ def prepare(rig: StereoRig, pairs: list[HandPair], skeleton: Skeleton) -> tuple[
         points = mirror_points(pair.points_m) if mirrored else pair.points_m
         seen = [observe(Frame(camera.width, camera.height, camera=camera), hand, count)
                 for camera, hand in ((rig.left, pair.left), (rig.right, pair.right))]
+        factors = curl_factors(points).astype(np.float32)
+        seen = [view._replace(sigma_px=view.sigma_px * factors) for view in seen]
         views.append(PairViews(*seen, T.astype(np.float32)))
         rotation, angles = kinematics.solve(points)
         starts.append(HandParameters(*(np.asarray(part, np.float32) for part in (rotation, angles, points[0], np.zeros(count)))))
