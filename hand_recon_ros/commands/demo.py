@@ -124,15 +124,17 @@ class _Frames:
 
 
 def _evaluate(frames: _Frames) -> tuple[dict, str]:
+    from hand_recon_ros.evaluation.ground_truth import MeshCompletion
     from hand_recon_ros.evaluation.summary import Evaluation, table
+    from hand_recon_ros.hand_model.assets import load_hand_model
     method = next((method for _, _, method in frames.meshes.values()), 'none')
     if not frames.truths:
         print('no ground truth in the recording: nothing to compare with')
         return {}, method
-    evaluation = Evaluation()
+    evaluation, complete = Evaluation(), MeshCompletion(load_hand_model('open_hand'))
     for stamp_ns, truths in frames.truths.items():
         estimates, latency_s, _ = frames.meshes.get(stamp_ns, ([], None, ''))
-        evaluation.add(estimates, truths, latency_s)
+        evaluation.add(estimates, complete(truths), latency_s)
     metrics = evaluation.metrics()
     print(table(metrics, f'{method} on {evaluation.frames} frames with ground truth, {evaluation.true_hands} hands'))
     return metrics, method
