@@ -4,21 +4,23 @@ Sources (docs/hand_model.md says which of them was read and which is only quoted
   ANSUR II    Gordon et al. 2014, 2012 Anthropometric Survey of U.S. Army Personnel, NATICK/TR-15/007; the means and
               standard deviations here are computed from the public records of 4082 men and 1986 women.
   B&K         Buryanov & Kotiuk 2010, Proportions of Hand Segments, Int. J. Morphol. 28(3):755-758: radiographs of the
-              right hands of 66 adults of both sexes; bones from joint space to joint space, soft tissue of the tips apart.
+              right hands of 66 adults of both sexes; bones from joint space to joint space, soft tissue of tips apart.
   Youm        Youm et al. 1978, J. Bone Joint Surg. 60-A:423-431: carpal height / third metacarpal 0.54 +- 0.03.
 All lengths in mm.
 """
 from dataclasses import dataclass
 from math import sqrt
 
-from naming import LONG_FINGERS, TIP_FINGERS
+from naming import TIP_FINGERS
 
 HAND_LENGTH = {"men": (193.28, 9.95), "women": (181.08, 10.06)}         # ANSUR II: mean, standard deviation
 HAND_BREADTH = {"men": (88.26, 4.39), "women": (78.15, 3.84)}
 MEAN_LENGTH = (HAND_LENGTH["men"][0] + HAND_LENGTH["women"][0]) / 2     # as many women as men
 
-METACARPAL = {"thumb": (46.2, 3.9), "index": (68.1, 6.3), "middle": (64.6, 5.4), "ring": (58.0, 5.1), "pinky": (53.7, 4.4)}
-PROXIMAL = {"thumb": (31.6, 3.1), "index": (39.8, 4.9), "middle": (44.6, 3.8), "ring": (41.4, 3.9), "pinky": (32.7, 2.8)}
+METACARPAL = {"thumb": (46.2, 3.9), "index": (68.1, 6.3), "middle": (64.6, 5.4), "ring": (58.0, 5.1),
+              "pinky": (53.7, 4.4)}
+PROXIMAL = {"thumb": (31.6, 3.1), "index": (39.8, 4.9), "middle": (44.6, 3.8), "ring": (41.4, 3.9),
+            "pinky": (32.7, 2.8)}
 MIDDLE = {"index": (22.4, 2.5), "middle": (26.3, 3.0), "ring": (25.7, 3.3), "pinky": (18.1, 2.5)}
 DISTAL = {"thumb": (21.7, 1.6), "index": (15.8, 2.3), "middle": (17.4, 1.9), "ring": (17.3, 2.2), "pinky": (16.0, 2.5)}
 SOFT_TIP = {"thumb": 5.7, "index": 3.8, "middle": 4.0, "ring": 4.0, "pinky": 3.7}
@@ -52,7 +54,7 @@ class Comparison:
 
 
 def palm_length(finger: str) -> tuple[float, float]:
-    """Published wrist-to-knuckle distance (mean, s.d.): metacarpal + carpal height - radius of the metacarpal's head."""
+    """Published wrist-to-knuckle distance (mean, s.d.): metacarpal + carpal height - radius of the bone's head."""
     bone, bone_deviation = METACARPAL[finger]
     third, third_deviation = METACARPAL["middle"]
     ratio, ratio_deviation = CARPAL_HEIGHT_RATIO
@@ -81,8 +83,11 @@ def compare(segments_mm: dict[str, list[float]], hand_length_mm: float, hand_bre
     carpometacarpal joint) has no published counterpart and is left out. Hand length and breadth are compared with
     the mean of men and women, by the mean of their standard deviations.
     """
-    rows = [Comparison(label, "ANSUR II", sum(v[0] for v in figure.values()) / 2, sum(v[1] for v in figure.values()) / 2, ours)
-            for label, figure, ours in (("hand length", HAND_LENGTH, hand_length_mm), ("hand breadth", HAND_BREADTH, hand_breadth_mm))]
+    rows = []
+    for label, figure, ours in (("hand length", HAND_LENGTH, hand_length_mm),
+                                ("hand breadth", HAND_BREADTH, hand_breadth_mm)):
+        mean, deviation = ((figure["men"][k] + figure["women"][k]) / 2 for k in (0, 1))
+        rows.append(Comparison(label, "ANSUR II", mean, deviation, ours))
     for finger in TIP_FINGERS:
         lengths = list(segments_mm[finger])
         if len(lengths) != 4:
@@ -92,5 +97,3 @@ def compare(segments_mm: dict[str, list[float]], hand_length_mm: float, hand_bre
             rows.append(Comparison(bone, source, mean, deviation, float(ours)))
     return rows
 
-
-assert set(TARGET) == {"thumb", *LONG_FINGERS}

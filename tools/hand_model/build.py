@@ -3,7 +3,7 @@
     python tools/hand_model/build.py --out hand_recon_ros/hand_model/assets
 
 writes open_hand_right.npz (cut at the wrist), open_hand_long_right.npz (with a forearm, for rendering, same betas) and
-poses.npz, in about four minutes on one core. The same installation gives the same bytes. Left hands are mirrored at run
+poses.npz, in about two minutes on one core. The same installation gives the same bytes. Left hands are mirrored at run
 time. Needs tools/hand_model/requirements.txt; see docs/hand_model.md.
 """
 import argparse
@@ -29,7 +29,7 @@ CUT_OFFSET = {"open_hand_right": -0.010, "open_hand_long_right": -0.110}      # 
 
 
 def build_variant(source: HandSource, name: str, betas: np.ndarray | None) -> tuple[dict, ShapeSpace]:
-    """The arrays of one asset file and its shape space; `betas` (N,10) of the first variant are taken over by the second."""
+    """The arrays of one asset file and its shape space; the second variant takes the first one's `betas` (N,10)."""
     people, is_woman = sample_people(source, SAMPLES, SEED)
     mesh = cut_arm(source, CUT_OFFSET[name])
     bone_weights = mesh.interpolation @ source.bone_weights

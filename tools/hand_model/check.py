@@ -25,7 +25,8 @@ def comparisons(hand: PosableHand) -> list[Comparison]:
     """The mean hand's lengths against the published ones."""
     points = hand.rest_points()
     length = 1e3 * -hand.template[:, 0].min()
-    return compare({f: list(v) for f, v in segments_mm(points).items()}, length, 1e3 * hand_breadth(hand.template, points, hand.weights))
+    breadth = 1e3 * hand_breadth(hand.template, points, hand.weights)
+    return compare({finger: list(lengths) for finger, lengths in segments_mm(points).items()}, length, breadth)
 
 
 def form_faults(hand: PosableHand) -> list[str]:
@@ -52,14 +53,16 @@ def report(directory: Path) -> int:
     for name in FILES:
         hand = PosableHand(directory / name)
         faults += [f"{name}: {fault}" for fault in form_faults(hand)]
-        print(f"{name}: {len(hand.template)} vertices, {len(hand.faces)} faces, {1e6 * volume(hand.template, hand.faces):.0f} cm3, "
+        cubic_cm = 1e6 * volume(hand.template, hand.faces)
+        print(f"{name}: {len(hand.template)} vertices, {len(hand.faces)} faces, {cubic_cm:.0f} cm3, "
               f"{(directory / name).stat().st_size} bytes")
     hand = PosableHand(directory / FILES[0])
     print("| bone | source | published, mm | ours, mm | z |\n|---|---|---|---|---|")
     for row in comparisons(hand):
-        print(f"| {row.bone} | {row.source} | {row.mean:.1f} ± {row.deviation:.1f} | {row.ours:.1f} | {row.z_score:+.2f} |")
+        published = f"{row.mean:.1f} ± {row.deviation:.1f}"
+        print(f"| {row.bone} | {row.source} | {published} | {row.ours:.1f} | {row.z_score:+.2f} |")
         if abs(row.z_score) > 1:
-            faults.append(f"{row.bone}: {row.ours:.1f} mm is {row.z_score:+.2f} s.d. from {row.mean:.1f} mm, expected at most 1")
+            faults.append(f"{row.bone}: {row.ours:.1f} mm, z {row.z_score:+.2f}, expected -1 to 1")
     bare, rest = hand.without_correctives(), volume(hand.template, hand.faces)
     print("| pose | volume / rest | without correctives |\n|---|---|---|")
     with np.load(directory / "poses.npz", allow_pickle=False) as poses:

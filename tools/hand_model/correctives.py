@@ -93,7 +93,7 @@ def random_pose(rng, axes) -> np.ndarray:
 
 
 def pose_samples(hand: PosableHand, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Features R - I (N,135) of random poses and the rest-frame offsets (N,V,3) that turn linear blending into the goal."""
+    """Features R - I (N,135) of random poses, and the rest-frame offsets (N,V,3) from linear blending to the goal."""
     rng, mush = np.random.default_rng(SEED), DeltaMush(hand)
     bulge, features, offsets = Bulge(hand, mush), [], []
     for _ in range(count):

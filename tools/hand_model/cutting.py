@@ -12,12 +12,13 @@ from extract import HandSource
 from mesh_geometry import edges, neighbour_mean, unit
 from sampling import displaced, neutral_adult
 
-RIM_PASSES, RIM_RINGS = 1, 2      # smoothing passes over the rim (each narrows it by 2 %), and how many rings of vertices behind it take part
+RIM_PASSES = 1                    # smoothing passes over the rim; each narrows it by 2 %
+RIM_RINGS = 2                     # rings of vertices behind it that take part
 
 
 @dataclass(frozen=True)
 class CutMesh:
-    """A closed triangle mesh over the source vertices: interpolation (V', V), faces (F,3), uv_faces (F,3), uvs (T,2)."""
+    """A closed mesh over the source vertices: interpolation (V', V), faces (F,3), uv_faces (F,3), uvs (T,2)."""
     interpolation: sparse.csr_matrix
     faces: np.ndarray
     uv_faces: np.ndarray

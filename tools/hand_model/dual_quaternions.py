@@ -1,4 +1,4 @@
-"""Dual quaternion skinning (Kavan et al. 2008, Geometric Skinning with Approximate Dual Quaternion Blending, eq. 6-8)."""
+"""Dual quaternion skinning (Kavan et al. 2008, Geometric Skinning with Approximate Dual Quaternion Blending)."""
 import numpy as np
 
 

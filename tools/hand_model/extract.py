@@ -81,4 +81,5 @@ def extract_hand() -> HandSource:
         bone_weights=weights[rows][:, hand_bones].numpy(), bone_names=tuple(names[row] for row in hand_bones),
         heads=data.template_bone_heads[hand_bones].numpy(), head_targets=bone_targets(data.bone_heads_blendshapes),
         tails=data.template_bone_tails[hand_bones].numpy(), tail_targets=bone_targets(data.bone_tails_blendshapes),
-        target_names=tuple(labels[row] for row in wanted), phenotype_mask=data.stacked_phenotype_blend_shapes_mask.numpy())
+        target_names=tuple(labels[row] for row in wanted),
+        phenotype_mask=data.stacked_phenotype_blend_shapes_mask.numpy())

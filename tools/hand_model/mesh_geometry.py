@@ -22,7 +22,7 @@ def edges(faces: np.ndarray) -> np.ndarray:
 def adjacency(faces: np.ndarray, vertex_count: int) -> sparse.csr_matrix:
     """Symmetric 0/1 matrix (V, V) of vertices that share an edge."""
     pairs = edges(faces)
-    matrix = sparse.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(vertex_count, vertex_count)).tocsr()
+    matrix = sparse.coo_matrix((np.ones(len(pairs)), tuple(pairs.T)), shape=(vertex_count, vertex_count)).tocsr()
     return ((matrix + matrix.T) > 0).astype(float).tocsr()
 
 

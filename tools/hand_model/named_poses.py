@@ -41,7 +41,8 @@ def named_poses(hand: PosableHand) -> dict[str, np.ndarray]:
     """name -> pose (48,) of the right hand, wrist at rest."""
     fist = finger_angles(*FIST.values())
     thumb_over_fist = reach_thumb(
-        hand, fist, lambda p: .55 * between(p, "index2", "index3") + .45 * between(p, "middle2", "middle3") + [0, -.017, 0],
+        hand, fist,
+        lambda p: .55 * between(p, "index2", "index3") + .45 * between(p, "middle2", "middle3") + [0, -.017, 0],
         (25, -5, 20, 30, 40))
     pinch = finger_angles((57, 18, 14, 10), (52, 25, 22, 20), (34, 12, 12, 10))
     point = finger_angles((6, 80, 80, 77), (6, 100, 102, 99), (4, 60, 60, 58), (0, -2, 8, 15))
@@ -54,9 +55,11 @@ def named_poses(hand: PosableHand) -> dict[str, np.ndarray]:
         "pinch": reach_thumb(hand, pinch, lambda p: p[TIP_ROW["index"]] + [.005, -.002, .003], (25, 10, 30, 20, 10)),
         "spread": dict(finger_angles(-5, 0, 0, (10, 1, -8, -16)), thumb1=(-12, 10, 0), thumb3=-10),
         "thumbs_up": dict(fist, thumb1=(-15, 18, 0), thumb2=-5, thumb3=-15),
-        "point": reach_thumb(hand, point, lambda p: between(p, "middle3", "middle2", .6) + [-.002, -.012, .004], (30, 0, 25, 25, 30)),
+        "point": reach_thumb(
+            hand, point, lambda p: between(p, "middle3", "middle2", .6) + [-.002, -.012, .004], (30, 0, 25, 25, 30)),
         "relaxed": dict(relaxed, thumb1=(8, -4, 8), thumb2=10, thumb3=12),
         "cup": dict(cup, thumb1=(15, -8, 15), thumb2=15, thumb3=20),
-        "victory": reach_thumb(hand, victory, lambda p: between(p, "ring2", "ring3", .3) + [-.004, -.012, .004], (30, 0, 25, 25, 30)),
+        "victory": reach_thumb(
+            hand, victory, lambda p: between(p, "ring2", "ring3", .3) + [-.004, -.012, .004], (30, 0, 25, 25, 30)),
     }
     return {name: pose_from_angles(a, hand.axes) for name, a in angles.items()}

@@ -1,4 +1,4 @@
-"""Bring a shape space into MANO's form: vertex order, joint regressor, packed uvs, nail mask, arrays by MANO's names."""
+"""Bring a shape space into MANO's form: vertex order, joint regressor, packed uvs, nail mask, MANO's field names."""
 import numpy as np
 import scipy.sparse as sparse
 from PIL import Image
@@ -26,7 +26,7 @@ def order_with_tips(space: ShapeSpace, weights: np.ndarray) -> np.ndarray:
 
 
 def joint_regressor(template, shape_dirs, joints, joint_dirs) -> np.ndarray:
-    """Convex combinations (16,V) of near vertices that give the mean hand's joints and follow them along the components."""
+    """Convex combinations (16,V) of near vertices that give the mean joints and follow them along the components."""
     regressor = np.zeros((JOINT_COUNT, len(template)))
     for joint in range(JOINT_COUNT):
         near = np.argsort(np.linalg.norm(template - joints[joint], axis=1), kind="stable")[:REGRESSOR_VERTICES]
@@ -40,7 +40,7 @@ def joint_regressor(template, shape_dirs, joints, joint_dirs) -> np.ndarray:
 
 
 def pack_uvs(faces, uv_faces, uvs, hand_vertex: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fit the hand's island to the unit square, others small into a corner: packed uvs (T,2), uv_faces, source uvs (T,2)."""
+    """Fit the hand's island to the unit square, others into a corner: packed uvs (T,2), uv_faces, source uvs (T,2)."""
     used = np.unique(uv_faces)
     new_row = -np.ones(len(uvs), int)
     new_row[used] = np.arange(len(used))

@@ -1,4 +1,4 @@
-"""The hand in plain NumPy, float64: linear blend skinning (Loper et al. 2015, SMPL, eq. 1-4), joint axes, angles to pose.
+"""The hand in plain NumPy, float64: linear blend skinning (Loper et al. 2015, SMPL), joint axes, angles to pose.
 
 The build's own skinning, without the package, so that the asset can be rebuilt and checked on its own.
 """
@@ -32,9 +32,10 @@ class PosableHand:
     def __init__(self, source):
         data = source if isinstance(source, dict) else dict(np.load(source, allow_pickle=False))
         self.data = data
-        self.template, self.shape_dirs, self.pose_dirs = (np.asarray(data[key], float) for key in ("v_template", "shapedirs", "posedirs"))
-        self.regressor, self.weights = np.asarray(data["J_regressor"], float), np.asarray(data["weights"], float)
-        self.faces, self.tips, self.nails = np.asarray(data["f"], int), np.asarray(data["tip_ids"]), np.asarray(data["nail_mask"])
+        self.template, self.shape_dirs, self.pose_dirs, self.regressor, self.weights = (
+            np.asarray(data[key], float) for key in ("v_template", "shapedirs", "posedirs", "J_regressor", "weights"))
+        self.faces, self.tips = np.asarray(data["f"], int), np.asarray(data["tip_ids"])
+        self.nails = np.asarray(data["nail_mask"])
         self.joints = self.regressor @ self.template
         self.axes = joint_axes(self)
 

@@ -25,7 +25,8 @@ FRAGMENT_SHADER = """
 in vec3 seen; in float on_nail; out vec3 colour;
 void main() {
     vec3 n = normalize(seen);
-    float key = max(dot(n, normalize(vec3(-0.5, 0.7, 0.6))), 0.0), fill = max(dot(n, normalize(vec3(0.8, -0.1, 0.5))), 0.0);
+    float key = max(dot(n, normalize(vec3(-0.5, 0.7, 0.6))), 0.0);
+    float fill = max(dot(n, normalize(vec3(0.8, -0.1, 0.5))), 0.0);
     vec3 skin = mix(vec3(0.82, 0.62, 0.52), vec3(0.93, 0.75, 0.70), on_nail);
     colour = skin * (0.22 + 0.75 * key + 0.28 * fill);
     if (!gl_FrontFacing) colour = vec3(0.2, 0.3, 0.8);
@@ -67,7 +68,8 @@ class Painter:
         self.context.enable(moderngl.DEPTH_TEST)
         self.context.clear(*BACKGROUND)
         array.render()
-        picture = np.frombuffer(self.target.read(components=3), np.uint8).reshape(2 * self.size, 2 * self.size, 3)[::-1]
+        pixels = np.frombuffer(self.target.read(components=3), np.uint8)
+        picture = pixels.reshape(2 * self.size, 2 * self.size, 3)[::-1]
         return picture.reshape(self.size, 2, self.size, 2, 3).mean((1, 3)).astype(np.uint8)     # 2 x 2 supersampling
 
 
@@ -75,7 +77,8 @@ def sheet(directory: Path, size: int, views: list[str], names: list[str]) -> Ima
     """One column a pose, one row a view."""
     painter = Painter(PosableHand(directory / "open_hand_right.npz"), size)
     with np.load(directory / "poses.npz", allow_pickle=False) as poses:
-        columns = [np.concatenate([painter.tile(poses[name], VIEWS[view]) for view in views]) for name in names or poses.files]
+        columns = [np.concatenate([painter.tile(poses[name], VIEWS[view]) for view in views])
+                   for name in names or poses.files]
     return Image.fromarray(np.concatenate(columns, 1))
 
 

@@ -34,7 +34,8 @@ def with_tip_vertices(vertices, pivots, weights) -> np.ndarray:
 
 def segments_mm(pivots: np.ndarray) -> dict[str, np.ndarray]:
     """finger -> lengths wrist - joints - tip of pivots (21,3) in metres."""
-    return {finger: 1e3 * np.linalg.norm(np.diff(pivots[[0] + chain(finger)], axis=0), axis=1) for finger in TIP_FINGERS}
+    return {finger: 1e3 * np.linalg.norm(np.diff(pivots[[0] + chain(finger)], axis=0), axis=1)
+            for finger in TIP_FINGERS}
 
 
 def rescale_segments(vertices, pivots, weights) -> tuple[np.ndarray, np.ndarray]:
@@ -68,7 +69,8 @@ def rescale_segments(vertices, pivots, weights) -> tuple[np.ndarray, np.ndarray]
                 factor = length * metres_per_mm / np.linalg.norm(mean[end] - mean[start])
                 relative = vertices - pivots[:, start][:, None]
                 along = np.einsum("nvc,nc->nv", relative, direction)
-                placed = moved_pivots[:, start][:, None] + relative + (factor - 1) * along[..., None] * direction[:, None]
+                stretch = (factor - 1) * along[..., None] * direction[:, None]
+                placed = moved_pivots[:, start][:, None] + relative + stretch
                 moved += weights[:, start][None, :, None] * placed
                 moved_pivots[:, end] = moved_pivots[:, start] + factor * segment
         vertices = moved.astype(np.float32)
@@ -131,4 +133,5 @@ def principal_shapes(vertices, pivots, betas=None) -> ShapeSpace:
     else:
         shape_dirs = np.linalg.lstsq(betas, offsets, rcond=None)[0].T
     joint_dirs = np.linalg.lstsq(betas, (pivots - joints).reshape(count, -1), rcond=None)[0].T
-    return ShapeSpace(template, shape_dirs.reshape(-1, 3, COMPONENTS), betas, joints, joint_dirs.reshape(21, 3, COMPONENTS))
+    return ShapeSpace(template, shape_dirs.reshape(-1, 3, COMPONENTS), betas,
+                      joints, joint_dirs.reshape(21, 3, COMPONENTS))

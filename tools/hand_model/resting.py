@@ -48,7 +48,8 @@ def lay_flat(source: HandSource, vertices, heads, tails, weights) -> tuple[np.nd
     x_axis = -unit(palm)
     y_axis = unit(np.cross(across, x_axis))
     to_hand, origin = np.stack([x_axis, y_axis, np.cross(x_axis, y_axis)], 1), wrist + WRIST_SHIFT * palm
-    vertices, heads, tails = (np.einsum("nij,nkj->nki", to_hand, points - origin[:, None]) for points in (vertices, heads, tails))
+    vertices, heads, tails = (np.einsum("nij,nkj->nki", to_hand, points - origin[:, None])
+                              for points in (vertices, heads, tails))
     bones = heads.shape[1]
     rotations = np.tile(np.eye(3), (count, bones, 1, 1))
     shifts = np.zeros((count, bones, 3))
@@ -76,7 +77,10 @@ def lay_flat(source: HandSource, vertices, heads, tails, weights) -> tuple[np.nd
 
 
 def anatomical_pivots(vertices: np.ndarray, joints: np.ndarray) -> np.ndarray:
-    """Move MakeHuman's joints (N,21,3) to the centres of rotation; depths are measured on the mean hand and scaled by person."""
+    """Move MakeHuman's joints (N,21,3) to the centres of rotation.
+
+    Depths are measured on the mean hand and scaled by person.
+    """
     size = -vertices[:, :, 0].min(1)
     relative = (size / size.mean())[:, None]
     pivots, mean = joints.copy(), vertices.mean(0)

@@ -42,8 +42,9 @@ def sample_people(source: HandSource, count: int, seed: int) -> tuple[np.ndarray
         return rng.beta(shape, shape, count)
 
     origin = rng.dirichlet([1, 1, 1], count)
-    phenotype = dict(age=rng.uniform(*ADULT_AGE, count), gender=is_woman.astype(float), muscle=centred(4), weight=centred(4),
-                     height=centred(5), proportions=centred(4), african=origin[:, 0], asian=origin[:, 1], caucasian=origin[:, 2])
+    phenotype = dict(age=rng.uniform(*ADULT_AGE, count), gender=is_woman.astype(float), muscle=centred(4),
+                     weight=centred(4), height=centred(5), proportions=centred(4),
+                     african=origin[:, 0], asian=origin[:, 1], caucasian=origin[:, 2])
     local = {name: np.clip(mean + deviation * rng.standard_normal(count), -1, 1)
              for name, (deviation, mean) in LOCAL_CHANGES.items()}
     return target_weights(source, phenotype, local), is_woman

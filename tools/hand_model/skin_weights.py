@@ -28,7 +28,7 @@ def _finger_columns(finger: str, levels=(1, 2, 3)) -> list[int]:
 
 
 def _thumb_share(vertices, pivots, original) -> np.ndarray:
-    """Share (V,) of the whole thumb: first metacarpal against the other four by distance, nothing proximal of the CMC joint."""
+    """Share (V,) of the whole thumb: first metacarpal against the others by distance, none behind the CMC joint."""
     cmc, mcp, ip = (pivots[JOINT[f"thumb{level}"]] for level in (1, 2, 3))
     direction = unit(mcp - cmc)
     to_thumb = segment_distance(vertices, cmc - .004 * direction, ip)
