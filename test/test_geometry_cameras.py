@@ -73,7 +73,8 @@ def test_rectified_ignores_raw_calibration():
 
 def test_roi_and_binning_keep_rays():
     full = camera('plumb_bob')
-    part = Camera.from_calibration(640, 480, K, LENSES['plumb_bob'], None, 'plumb_bob', False, (2, 2), (100, 50, 400, 300))
+    part = Camera.from_calibration(640, 480, K, LENSES['plumb_bob'], None, 'plumb_bob', False, (2, 2),
+                                   (100, 50, 400, 300))
     assert (part.width, part.height) == (200, 150)
     px = np.array([[10.0, 20.0], [150.5, 99.0]])
     assert np.allclose(part.normalise(px), full.normalise((px + 0.5) * 2 - 0.5 + (100, 50)), atol=1e-12)

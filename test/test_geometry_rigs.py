@@ -97,7 +97,8 @@ def test_files_keep_every_digit(rig, tmp_path):
     assert (back.T_right_left == rig.T_right_left).all()
     for ours, theirs in ((rig.left, back.left), (rig.right, back.right)):
         assert (ours.K == theirs.K).all() and (ours.D == theirs.D).all()
-        assert (ours.width, ours.height, ours.distortion_model) == (theirs.width, theirs.height, theirs.distortion_model)
+        assert (ours.width, ours.height, ours.distortion_model) == \
+            (theirs.width, theirs.height, theirs.distortion_model)
 
 
 def test_scaled_rig_sees_the_same():
@@ -124,7 +125,8 @@ def test_swapped_rectified_pair_is_named():
 
 
 @pytest.mark.parametrize('find, put, said', [
-    ('width: 640', 'wide: 640', r'rig.yaml: cameras.left.width: missing'), ('640', 'many', 'cameras.left: width and height'),
+    ('width: 640', 'wide: 640', r'rig.yaml: cameras.left.width: missing'),
+    ('640', 'many', 'cameras.left: width and height'),
     ('plumb_bob', 'fish', "cameras.left: distortion_model: 'fish'"), ('600.0', '0.0', 'cameras.left: K: fx is 0'),
     ('600.0', 'abc', 'cameras.left.K'), ('T_right_left', 'T', 'T_right_left: missing'),
     ('cameras:', '- [', 'not a readable YAML'), ('cameras:', 'cameras: 3\nother:', 'cameras.left: missing')])

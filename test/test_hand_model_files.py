@@ -23,9 +23,10 @@ def mano_fields(vertices=778, seed=0):
     rng = np.random.default_rng(seed)
     weights = rng.random((vertices, 16)) ** 4
     return {'hands_components': np.eye(45), 'f': rng.integers(0, vertices, (1538, 3)).astype(np.uint32),
-            'J_regressor': sparse.csc_matrix(np.where(rng.random((16, vertices)) < 0.05, rng.random((16, vertices)), 0)),
+            'J_regressor': sparse.random(16, vertices, 0.05, 'csc', random_state=seed),
             'kintree_table': TREE, 'J': rng.normal(size=(16, 3)), 'weights': weights / weights.sum(1, keepdims=True),
-            'posedirs': rng.normal(size=(vertices, 3, 135)) * 1e-3, 'hands_coeffs': np.zeros((5, 45)), 'bs_style': 'lbs',
+            'posedirs': rng.normal(size=(vertices, 3, 135)) * 1e-3, 'hands_coeffs': np.zeros((5, 45)),
+            'bs_style': 'lbs',
             'hands_mean': rng.normal(size=45), 'v_template': rng.normal(size=(vertices, 3)) * 0.1,
             'shapedirs': rng.normal(size=(vertices, 3, 10)) * 1e-3, 'bs_type': 'lrotmin'}
 
@@ -61,7 +62,8 @@ def chumpy(monkeypatch):
         setattr(reordering, name, type(name, (Ch,), {'__module__': 'chumpy.reordering', '__qualname__': name}))
     for each in (module, ch, reordering):
         monkeypatch.setitem(sys.modules, each.__name__, each)
-    yield types.SimpleNamespace(Ch=Ch, Select=reordering.Select, Reshape=reordering.Reshape, Transpose=reordering.Transpose)
+    yield types.SimpleNamespace(Ch=Ch, Select=reordering.Select, Reshape=reordering.Reshape,
+                                Transpose=reordering.Transpose)
 
 
 @pytest.mark.parametrize('protocol', range(6))
@@ -162,7 +164,8 @@ def test_own_tips_and_textures_load(tmp_path):
     fields.update(f=fields['f'] % 50, tip_ids=np.array([1, 2, 3, 4, 5]), vt=np.zeros((60, 2)),
                   ft=np.zeros((1538, 3), np.int64), nail_mask=np.zeros(50))
     model = load_hand_model(dump(tmp_path / 'small.pkl', fields))
-    assert model.tip_vertices.tolist() == [1, 2, 3, 4, 5] and model.uvs.shape == (60, 2) and model.nail_mask.shape == (50,)
+    assert model.tip_vertices.tolist() == [1, 2, 3, 4, 5] and model.uvs.shape == (60, 2)
+    assert model.nail_mask.shape == (50,)
 
 
 @pytest.mark.parametrize('name', ['open_hand', 'open_hand_long'])
@@ -197,8 +200,10 @@ def test_hostile_pickle_is_refused_before_it_runs(tmp_path, protocol):
 
 
 @pytest.mark.parametrize('module, name', [
-    ('builtins', 'getattr'), ('builtins', '__import__'), ('numpy', 'load'), ('numpy.core.multiarray', 'os'), ('os', 'popen'),
-    ('numpy', 'ndarray.tofile'), ('chumpy.ch', 'Ch.__init__.__globals__'), ('operator', 'attrgetter'), ('copyreg', 'pickle'),
+    ('builtins', 'getattr'), ('builtins', '__import__'), ('numpy', 'load'), ('numpy.core.multiarray', 'os'),
+    ('os', 'popen'),
+    ('numpy', 'ndarray.tofile'), ('chumpy.ch', 'Ch.__init__.__globals__'), ('operator', 'attrgetter'),
+    ('copyreg', 'pickle'),
     ('chumpy.ch', 'add'), ('numpy.testing._private.utils', 'runstring')])
 def test_only_listed_names_are_known(tmp_path, module, name):
     text = lambda s: b'\x8c' + bytes([len(s)]) + s.encode()

@@ -25,7 +25,8 @@ def jax_hand():
 
 def parameters(batch, seed=0):
     rng = np.random.default_rng(seed)
-    return (rng.normal(0, 0.6, (*batch, 48)), rng.normal(size=(*batch, MODEL.shape_size)), rng.normal(0, 0.3, (*batch, 3)))
+    return (rng.normal(0, 0.6, (*batch, 48)), rng.normal(size=(*batch, MODEL.shape_size)),
+            rng.normal(0, 0.3, (*batch, 3)))
 
 
 def plain_skin(pose, shape, translation):
@@ -55,7 +56,8 @@ def test_orders_agree():
         if name == 'wrist' or not name.endswith('4'):
             assert JOINT_NAMES[KEYPOINT_ROWS[k]] == name == JOINT_NAMES[KEYPOINT_JOINTS[k]]
         else:
-            assert KEYPOINT_ROWS[k] == 16 + FINGERS.index(name[:-1]) and JOINT_NAMES[KEYPOINT_JOINTS[k]] == name[:-1] + '3'
+            assert KEYPOINT_ROWS[k] == 16 + FINGERS.index(name[:-1])
+            assert JOINT_NAMES[KEYPOINT_JOINTS[k]] == name[:-1] + '3'
         parent = KEYPOINT_PARENTS[k]
         assert parent == -1 if k == 0 else KEYPOINT_NAMES[parent] in ('wrist', name[:-1] + str(int(name[-1]) - 1))
     assert joint_index('ring2') == 11
@@ -110,7 +112,8 @@ def test_batches_broadcast(jax_hand):
     assert np.abs(vertices - jax_hand(pose, np.tile(shape[0], (5, 1)), np.tile(translation[0], (5, 1)))[0]).max() < 1e-7
     constants = skinning.constants(MODEL, np.float64)
     vertices, keypoints = skinning.skin(constants, pose[0], shape, translation[0])
-    assert np.abs(vertices[3] - plain_skin(pose[0], shape[3], translation[0])[0]).max() < 1e-7 and keypoints.shape == (5, 21, 3)
+    assert np.abs(vertices[3] - plain_skin(pose[0], shape[3], translation[0])[0]).max() < 1e-7
+    assert keypoints.shape == (5, 21, 3)
 
 
 def test_keypoints_need_only_the_tips():
@@ -155,7 +158,8 @@ def test_wrong_sizes_are_named(jax_hand):
 def test_left_hand_is_the_mirror_image(jax_hand):
     pose, shape, translation = parameters((2,), 8)
     right = jax_hand(pose, shape, translation)
-    left = mirroring.posed_hand(jax_hand, mirroring.mirror_pose(pose), shape, mirroring.mirror_points(translation), 'left')
+    left = mirroring.posed_hand(jax_hand, mirroring.mirror_pose(pose), shape,
+                                mirroring.mirror_points(translation), 'left')
     for a, b in zip(left, right):
         assert np.abs(a - b * (-1, 1, 1)).max() < 1e-6
     assert (mirroring.posed_hand(jax_hand, pose, shape, translation, 'right')[0] == right[0]).all()
@@ -168,7 +172,8 @@ def test_left_hand_is_skinning_of_a_mirrored_model(jax_hand):
     flip = np.array([-1, 1, 1])
     pose_signs = np.outer(flip, flip).ravel()
     mirrored = type(MODEL)('left', MODEL.template_m * flip, MODEL.shape_dirs * flip[:, None],
-                           MODEL.pose_dirs * flip[:, None] * np.tile(pose_signs, 15), MODEL.joint_regressor, MODEL.weights,
+                           MODEL.pose_dirs * flip[:, None] * np.tile(pose_signs, 15), MODEL.joint_regressor,
+                           MODEL.weights,
                            mirroring.mirror_faces(MODEL.faces), MODEL.tip_vertices)
     pose, shape, translation = parameters((), 9)
     expected = skinning.skin(skinning.constants(mirrored, np.float64), pose, shape, translation)[0]
@@ -215,7 +220,7 @@ def test_named_poses_bend_the_hand(jax_hand):
 
 
 def test_smplx_poses_the_same_hand():
-    pytest.importorskip('smplx', reason="smplx (non-commercial licence) is not installed; it comes with the extra 'mano'")
+    pytest.importorskip('smplx', reason="smplx (non-commercial) is not installed; it comes with the extra 'mano'")
     from hand_recon_ros.benchmarks.skinning import smplx_layer
     arrays = parameters((6,), 11)
     pose, shape, translation = map(torch.from_numpy, arrays)

@@ -45,7 +45,8 @@ def run(args: argparse.Namespace) -> dict:
             reference = smplx_layer(model, batch).eval()
         except ModuleNotFoundError as error:
             # missing software is a failure (1), not a wrong argument (2)
-            raise SystemExit(f"bench skinning: {error}; the reference comes with the extra: pip install '.[mano]'") from None
+            raise SystemExit(f"bench skinning: {error}; the reference "
+                             "comes with the extra: pip install '.[mano]'") from None
         arrays = [np.float32(rng.normal(0, sigma, (batch, size)))
                   for sigma, size in ((0.5, 48), (1.0, model.shape_size), (0.3, 3))]
         pose, shape, translation = (torch.from_numpy(array) for array in arrays)
@@ -58,7 +59,8 @@ def run(args: argparse.Namespace) -> dict:
         for name in ('torch', 'jax'):
             difference = float(np.abs(vertices[name] - vertices['smplx']).max())
             if difference > _LARGEST_DIFFERENCE_M:
-                raise SystemExit(f'bench skinning: {name} and smplx differ by {difference:.2e} m, expected the same hand')
+                raise SystemExit(f'bench skinning: {name} and smplx differ by {difference:.2e} m, '
+                                 'expected the same hand')
             rows.append({'case': f'{name}, batch {batch}', 'ours_ms': milliseconds[name],
                          'reference_ms': milliseconds['smplx'], 'ratio': milliseconds['smplx'] / milliseconds[name],
                          'difference_m': difference})

@@ -1,4 +1,4 @@
-"""Procrustes alignment: the rigid motion or similarity that takes one point set onto another (Umeyama 1991). NumPy, batched."""
+"""Procrustes: the rigid motion or similarity that takes one point set onto another (Umeyama 1991). NumPy, batched."""
 from __future__ import annotations
 
 from dataclasses import dataclass

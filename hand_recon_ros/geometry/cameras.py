@@ -32,7 +32,8 @@ def _matrix(name: str, value, shape: tuple[int, int]) -> np.ndarray:
             raise ValueError(f'{name}: {which} is {matrix[axis, axis]:g}, expected a positive focal length in pixels '
                              f'(zero means an uncalibrated camera)')
     if np.abs(matrix[2, :3] - (0, 0, 1)).max() > 1e-9 or matrix[1, 0] != 0:
-        raise ValueError(f'{name}: rows 2 and 3 are {matrix[1].tolist()} {matrix[2].tolist()}, expected 0 fy cy and 0 0 1')
+        raise ValueError(f'{name}: rows 2 and 3 are {matrix[1].tolist()} {matrix[2].tolist()}, '
+                         'expected 0 fy cy and 0 0 1')
     return matrix
 
 
@@ -124,7 +125,7 @@ class Camera:
         return self._to_pixels(distortion.distort(self.distortion_model, self.D, points, self._reach))
 
     def normalise(self, px) -> np.ndarray:
-        """Pixels (..., 2) to (x/z, y/z) (..., 2) with the distortion undone; NaN where the model has no such direction."""
+        """Pixels (..., 2) to (x/z, y/z) (..., 2) without distortion; NaN where there is no such direction."""
         flat = self._from_pixels(np.asarray(px, np.float64))
         return distortion.undistort(self.distortion_model, self.D, flat, self._reach)
 

@@ -1,7 +1,8 @@
 """Lens distortion as OpenCV and ROS define it, and its inverse by Newton's method. NumPy, float64, vectorised.
 
-"Flat" coordinates (..., 2) are what K is applied to. The reach is how far off axis a model is one to one: a radius x/z for
-the polynomial models, an angle in radians for 'equidistant'. Beyond it a polynomial folds back, so there is no answer: NaN.
+"Flat" coordinates (..., 2) are what K is applied to. The reach is how far off axis a model is one to one: a radius x/z
+for the polynomial models, an angle in radians for 'equidistant'. Beyond it a polynomial folds back, so there is no
+answer: NaN.
 """
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two cameras with a known relative pose: reading and writing rigs, triangulation with covariance, epipolar residuals."""
+"""Two cameras with a known relative pose: rig files, triangulation with covariance, epipolar residuals."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -14,7 +14,10 @@ _REFINEMENTS = 5
 
 @dataclass(frozen=True, eq=False)
 class StereoRig:
-    """left, right: intrinsics. T_right_left: (4, 4), x_right = T_right_left @ x_left, metres. ValueError names the field."""
+    """left, right: intrinsics. T_right_left: (4, 4), x_right = T_right_left @ x_left, metres.
+
+    ValueError names the field that does not fit.
+    """
     left: Camera
     right: Camera
     T_right_left: np.ndarray
@@ -56,7 +59,8 @@ class StereoRig:
     def is_rectified(self) -> bool:
         """Whether rows correspond: no distortion, no rotation, a baseline along x, one fy and cy."""
         T, left, right = self.T_right_left, self.left, self.right
-        return bool(left.distortion_model == right.distortion_model == 'none' and np.abs(T[:3, :3] - np.eye(3)).max() < 1e-6
+        return bool(left.distortion_model == right.distortion_model == 'none'
+                    and np.abs(T[:3, :3] - np.eye(3)).max() < 1e-6
                     and np.abs(T[1:3, 3]).max() < 1e-6 * self.baseline_m
                     and np.allclose(left.K[1, 1:], right.K[1, 1:], atol=1e-6, rtol=0))
 
@@ -80,8 +84,8 @@ class StereoRig:
 def triangulate(rig: StereoRig, left_px, right_px, left_std_px=1.0, right_std_px=1.0) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (..., 2) of one point in both images to (points (..., 3), covariances (..., 3, 3)), left frame, metres.
 
-    Linear (DLT, Hartley & Zisserman 12.2), then Gauss-Newton on the reprojection in pixels; std: (...) pixels, one sigma
-    per coordinate. The covariance is (J^T W J)^-1 there. NaN where the rays are parallel or meet behind a camera.
+    Linear (DLT, Hartley & Zisserman 12.2), then Gauss-Newton on the reprojection in pixels; std: (...) pixels, one
+    sigma per coordinate. The covariance is (J^T W J)^-1 there. NaN where the rays are parallel or meet behind a camera.
     """
     left_px, right_px = np.broadcast_arrays(np.asarray(left_px, np.float64), np.asarray(right_px, np.float64))
     batch = left_px.shape[:-1]
@@ -193,7 +197,8 @@ def _camera(stored, side: str) -> Camera:
     sizes = [get('width'), get('height')]
     if not all(isinstance(size, (int, float)) for size in sizes):
         raise ValueError(f'cameras.{side}: width and height {sizes}, expected numbers of pixels')
-    K, D, model = _numbers(f'cameras.{side}.K', get('K')), _numbers(f'cameras.{side}.D', get('D')), get('distortion_model')
+    K, D = _numbers(f'cameras.{side}.K', get('K')), _numbers(f'cameras.{side}.D', get('D'))
+    model = get('distortion_model')
     try:
         return Camera.from_calibration(*sizes, K, D, None, model, rectified=False)
     except ValueError as error:

@@ -1,8 +1,8 @@
 """Rotations between axis-angle, quaternion, six-number and matrix form, for NumPy, PyTorch and JAX arrays alike.
 
-Every function takes leading batch axes and keeps the caller's array type and dtype. Axis-angle (..., 3) radians; quaternions
-(..., 4) as (w, x, y, z); six-number form (..., 6), the first two columns of the matrix one after the other; matrices
-(..., 3, 3) that act on column vectors. Gradients are finite everywhere, at the zero rotation too.
+Every function takes leading batch axes and keeps the caller's array type and dtype. Axis-angle (..., 3) radians;
+quaternions (..., 4) as (w, x, y, z); six-number form (..., 6), the first two columns of the matrix one after the other;
+matrices (..., 3, 3) that act on column vectors. Gradients are finite everywhere, at the zero rotation too.
 """
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def quaternion_multiply(first, second):
 
 
 def six_d_to_matrix(six_d):
-    """Two columns (..., 6), neither zero nor parallel, to (..., 3, 3) by Gram-Schmidt (Zhou et al. 2019, appendix B)."""
+    """Two columns (..., 6), neither zero nor parallel, to (..., 3, 3) by Gram-Schmidt (Zhou et al. 2019)."""
     xp = array_namespace(six_d)
     first, second = six_d[..., :3], six_d[..., 3:]
     x = first / _norm(xp, first)

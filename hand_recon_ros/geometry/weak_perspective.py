@@ -1,7 +1,7 @@
 """Depth and scale of a hand from one image in closed form: minimal-hand eq. 5, HandTailor eq. 12 and 14-17.
 
-minimal-hand: Zhou et al., Monocular Real-time Hand Shape and Motion Capture, CVPR 2020. HandTailor: Lv et al., BMVC 2021.
-Leading batch axes throughout; NumPy, PyTorch and JAX arrays alike. Points are (..., N, 3), pixels (..., N, 2).
+minimal-hand: Zhou et al., Monocular Real-time Hand Shape and Motion Capture, CVPR 2020. HandTailor: Lv et al., BMVC
+2021. Leading batch axes throughout; NumPy, PyTorch and JAX arrays alike. Points are (..., N, 3), pixels (..., N, 2).
 """
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def _weighted_sum(xp, values, weights):
 def root_depth(root_xy, wrist_xy, wrist_depth, bone_length_m):
     """Root depth z_r (...) in metres: minimal-hand eq. 5, l = |K^-1 z_r [u_r v_r 1] - K^-1 (z_r + l d_w) [u_w v_w 1]|.
 
-    root_xy, wrist_xy: (..., 2) pixels already through K^-1 (Camera.normalise). wrist_depth: (...) d_w, the wrist's depth
-    relative to the root in reference bones. bone_length_m: (...) l. The larger root of the quadratic; NaN when none is
-    positive: the two-dimensional bone is then too long, or no longer than a point, for its depth.
+    root_xy, wrist_xy: (..., 2) pixels already through K^-1 (Camera.normalise). wrist_depth: (...) d_w, the wrist's
+    depth relative to the root in reference bones. bone_length_m: (...) l. The larger root of the quadratic; NaN when
+    none is positive: the two-dimensional bone is then too long, or no longer than a point, for its depth.
     """
     xp = array_namespace(root_xy)
     one = xp.ones_like(root_xy[..., :1])
@@ -56,8 +56,8 @@ def lift(px, depths, scale):
 def scale_from_bone(bone_px, bone_depth):
     """HandTailor eq. 15: pixels per reference bone (...), s = sqrt((du'^2 + dv'^2) / (1 - dd'^2)).
 
-    bone_px: (..., 2), the reference bone in the image. bone_depth: (...), its depth in its own lengths. NaN when |depth|
-    reaches 1: the bone then points along the ray and shows no length.
+    bone_px: (..., 2), the reference bone in the image. bone_depth: (...), its depth in its own lengths. NaN when
+    |depth| reaches 1: the bone then points along the ray and shows no length.
     """
     xp = array_namespace(bone_px)
     rest = 1 - bone_depth * bone_depth
@@ -67,19 +67,19 @@ def scale_from_bone(bone_px, bone_depth):
 
 
 def project(points, weak_camera):
-    """HandTailor eq. 16: points (..., N, 3) by weak cameras (..., 3) = s, tx, ty to pixels: u = s x + tx, v = s y + ty."""
+    """HandTailor eq. 16: points (..., N, 3) by cameras (..., 3) = s, tx, ty to pixels: u = s x + tx, v = s y + ty."""
     return points[..., :2] * weak_camera[..., None, :1] + weak_camera[..., None, 1:]
 
 
 def scale_about(points, px, centre_px, weights=None):
-    """HandTailor eq. 17: pixels per metre (...), s = sum (x, y).(u - t_u, v - t_v) / sum |(x, y)|^2, the centre given."""
+    """HandTailor eq. 17: pixels per metre (...), s = sum (x, y).(u - t_u, v - t_v) / sum |(x, y)|^2."""
     xp = array_namespace(points)
     flat = points[..., :2]
     return _weighted_sum(xp, flat * (px - centre_px[..., None, :]), weights) / _weighted_sum(xp, flat * flat, weights)
 
 
 def fit(points, px, weights=None):
-    """Weak camera (..., 3) = s, tx, ty of least squares: eq. 17 with the translation solved for too, about the centroids."""
+    """Least-squares camera (..., 3) = s, tx, ty: eq. 17 about the centroids, the translation solved for too."""
     xp = array_namespace(points)
     flat = points[..., :2]
     if weights is None:

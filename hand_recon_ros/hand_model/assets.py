@@ -1,7 +1,8 @@
-"""Loading hands: the ones in the package, and a user's own file in MANO's form (.npz or .pkl), never trusting either."""
+"""Loading hands: the package's, and a user's own file in MANO's form (.npz or .pkl), never trusting either."""
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +30,13 @@ def load_hand_model(name_or_path: str | Path = 'open_hand') -> HandModel:
         path = Path(name_or_path).expanduser()
         name = path.stem
         if path.suffix not in ('.npz', '.pkl'):
-            raise ValueError(f'hand model: {str(name_or_path)!r}, expected {", ".join(BUILT_IN)} or a .npz or .pkl file')
+            raise ValueError(f'hand model: {str(name_or_path)!r}, '
+                             f'expected {", ".join(BUILT_IN)} or a .npz or .pkl file')
     if not path.is_file():
         raise ValueError(f'hand model: {path} is not there, expected a file')
     if 'left' in path.stem.lower():
-        raise ValueError(f'hand model: {path} is a left hand by its name, expected a right one (left hands are mirrored)')
+        raise ValueError(f'hand model: {path} is a left hand by its name, '
+                         f'expected a right one (left hands are mirrored)')
     fields = read_pickle(path, REQUIRED + OPTIONAL) if path.suffix == '.pkl' else read_npz(path, REQUIRED + OPTIONAL)
     try:
         return _from_mano_form(name, fields)
@@ -42,12 +45,12 @@ def load_hand_model(name_or_path: str | Path = 'open_hand') -> HandModel:
 
 
 def load_named_poses() -> dict[str, np.ndarray]:
-    """The package's named poses, (48,) radians each: flat, fist, pinch, spread, thumbs_up, point, relaxed, cup, victory."""
+    """Named poses, (48,) radians each: flat, fist, pinch, spread, thumbs_up, point, relaxed, cup, victory."""
     return read_npz(ASSETS / 'poses.npz')
 
 
 def read_npz(path: Path, names: tuple | None = None) -> dict[str, np.ndarray]:
-    """Arrays of an .npz file (all, or those of `names` that it has); pickled ones are refused. ValueError when damaged."""
+    """Arrays of an .npz file (all, or those of `names` that it has), none pickled. ValueError when damaged."""
     try:
         stored = np.load(path, allow_pickle=False)
         if not isinstance(stored, np.lib.npyio.NpzFile):
@@ -55,7 +58,7 @@ def read_npz(path: Path, names: tuple | None = None) -> dict[str, np.ndarray]:
         with stored:
             return {name: stored[name] for name in (stored.files if names is None else names) if name in stored.files}
     # a damaged zip surfaces as any of these
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError, zipfile.zlib.error) as error:
+    except (ValueError, OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f'{path}: not a readable .npz ({error})') from error
 
 

@@ -1,4 +1,4 @@
-"""The parametric hand as data: template, shape and pose directions, joint regressor, weights, topology. Always a right hand."""
+"""The parametric hand as data, always a right one: template, directions, joint regressor, weights, topology."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -21,7 +21,8 @@ def _floats(name: str, value, shape: tuple) -> np.ndarray:
         raise ValueError(f'{name}: shape {array.shape}, expected {wanted}')
     array = np.ascontiguousarray(array, np.float64)
     if not np.isfinite(array).all():
-        raise ValueError(f'{name}: {int((~np.isfinite(array)).sum())} of {array.size} values are not finite, expected finite')
+        raise ValueError(f'{name}: {int((~np.isfinite(array)).sum())} of {array.size} values are not finite, '
+                         f'expected all')
     return array
 
 
@@ -43,8 +44,8 @@ class HandModel:
 
     template_m: (V, 3). shape_dirs: (V, 3, B) metres per unit of shape. pose_dirs: (V, 3, 135) metres per unit of
     (R - I) of joints 1..15, row by row. joint_regressor: (16, V). weights: (V, 16), rows sum to 1. faces: (F, 3) int32.
-    tip_vertices: (5,) thumb to pinky. uvs: (T, 2) and uv_faces: (F, 3) int32 into them, or None. nail_mask: (V,) or None.
-    ValueError names the field that does not fit.
+    tip_vertices: (5,) thumb to pinky. uvs: (T, 2) and uv_faces: (F, 3) int32 into them, or None. nail_mask: (V,) or
+    None. ValueError names the field that does not fit.
     """
     name: str
     template_m: np.ndarray

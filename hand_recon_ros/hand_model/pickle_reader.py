@@ -1,7 +1,7 @@
-"""Reading a MANO-form pickle without running it: only a fixed table of classes is known, and none of them is the real one.
+"""Reading a MANO-form pickle without running it: only a fixed table of classes is known, and none is the real one.
 
-Arrays, sparse matrices and chumpy objects in the file become inert records of what was stored, and are turned into NumPy
-arrays afterwards from their plain numbers. Nothing that a file names is ever imported or called.
+Arrays, sparse matrices and chumpy objects in the file become inert records of what was stored, and are turned into
+NumPy arrays afterwards from their plain numbers. Nothing that a file names is ever imported or called.
 """
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def read_pickle(path: str | Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Those of the named arrays that the pickled dictionary has. ValueError names file, and class or field, when refused."""
+    """Those of the named arrays that the pickled dictionary has. ValueError names file and class or field."""
     path = Path(path)
     try:
         with path.open('rb') as file:

@@ -1,7 +1,7 @@
 """The hand's skeleton: joint and keypoint names, parents, and the one table between the two orders.
 
-Joints are MANO's 16: wrist, then three per finger in the order index, middle, pinky, ring, thumb. Keypoints are the 21 of
-MediaPipe and OpenPose: wrist, then base to tip of thumb, index, middle, ring, pinky.
+Joints are MANO's 16: wrist, then three per finger in the order index, middle, pinky, ring, thumb. Keypoints are the 21
+of MediaPipe and OpenPose: wrist, then base to tip of thumb, index, middle, ring, pinky.
 """
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ class SkinningConstants(NamedTuple):
     """A model prepared for skinning, in one array library and dtype; a JAX pytree.
 
     directions: (1 + B + 135, 3 V) metres, all x, then y, then z: the template, shape rows, pose rows.
-    weights: (16, V), columns sum to 1. joints: (16, 3) of the mean shape. joint_dirs: (B, 48). tips: (5,) vertex numbers.
-    keypoint_rows: (21,) rows of [joints, tips].
+    weights: (16, V), columns sum to 1. joints: (16, 3) of the mean shape. joint_dirs: (B, 48). tips: (5,) vertex
+    numbers. keypoint_rows: (21,) rows of [joints, tips].
     """
     directions: Any
     weights: Any
@@ -36,7 +36,8 @@ def constants(model: HandModel, dtype=np.float32, vertices=None) -> SkinningCons
     keep = np.arange(model.vertex_count) if vertices is None else np.asarray(vertices)
     tips = np.array([int(np.flatnonzero(keep == tip)[0]) if (keep == tip).any() else -1 for tip in model.tip_vertices])
     if (tips < 0).any():
-        raise ValueError(f'vertices: {len(keep)} numbers without all tips, expected {model.tip_vertices.tolist()} among them')
+        raise ValueError(f'vertices: {len(keep)} numbers without all tips, '
+                         f'expected {model.tip_vertices.tolist()} among them')
     flat = lambda dirs: dirs[keep].transpose(2, 1, 0).reshape(dirs.shape[2], -1)
     joint_dirs = np.tensordot(model.joint_regressor, model.shape_dirs, 1)
     floats = lambda array: np.ascontiguousarray(array, dtype)
@@ -63,7 +64,7 @@ def rest_joints(constants: SkinningConstants, shape):
 
 
 def joint_frames(constants: SkinningConstants, rotations, shape):
-    """Forward kinematics: local rotations (..., 16, 3, 3), shape (..., B) to world rotations and joints (..., 16, 3) m."""
+    """Forward kinematics: local rotations (..., 16, 3, 3), shape (..., B) to world ones and joints (..., 16, 3) m."""
     return _chain(rotations, rest_joints(constants, shape))
 
 
@@ -89,7 +90,7 @@ def _chain(rotations, joints):
 
 
 def skin(constants: SkinningConstants, pose, shape, translation):
-    """Pose (..., 48) rad, shape (..., B), translation (..., 3) m to vertices (..., V, 3) and keypoints (..., 21, 3), metres."""
+    """Pose (..., 48) rad, shape (..., B), translation (..., 3) m to vertices (..., V, 3), keypoints (..., 21, 3) m."""
     xp = array_namespace(pose)
     rotations = axis_angle_to_matrix(xp.reshape(pose, (*pose.shape[:-1], JOINT_COUNT, 3)))
     return skin_rotations(constants, rotations, shape, translation)

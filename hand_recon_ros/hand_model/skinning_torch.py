@@ -29,7 +29,7 @@ class TorchHand(nn.Module):
         return skinning.SkinningConstants(*(getattr(self, name) for name in skinning.SkinningConstants._fields))
 
     def forward(self, pose: torch.Tensor, shape: torch.Tensor, translation: torch.Tensor):
-        """Pose (..., 48) rad, shape (..., B), translation (..., 3) m to vertices (..., V, 3), keypoints (..., 21, 3) m."""
+        """Pose (..., 48), shape (..., B), translation (..., 3) m to vertices (..., V, 3), keypoints (..., 21, 3)."""
         for name, value, size in (('pose', pose, 48), ('shape', shape, self.model.shape_size),
                                   ('translation', translation, 3)):
             if value.ndim == 0 or value.shape[-1] != size:
