@@ -15,7 +15,8 @@ from hand_recon_ros.media.sources import Source
 from hand_recon_ros.media.videos import VideoWriter
 
 HELP = 'hands from an image, a folder of images or a video: hands.json, meshes and overlays'
-SHEET_IMAGES = 48
+# Cells of the contact sheet, and how much wider than the hand's box each shows the picture.
+SHEET_CELLS, CLOSE_UP = 60, 1.6
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,8 +112,15 @@ class _Writer:
                 self._video.write(picture)
             else:
                 write_image(self.out / 'overlays' / f'{Path(item.name).stem}.jpg', picture)
-                if len(self._sheet) < SHEET_IMAGES:
-                    self._sheet.append(picture)
+                self._sheet += [close_up(picture, k.box_px) for k in result.keypoints][:SHEET_CELLS - len(self._sheet)]
+
+
+def close_up(picture: np.ndarray, box_px: np.ndarray) -> np.ndarray:
+    """The square of a picture around a hand's box (4,), cut off at the picture's edges."""
+    centre, half = (box_px[:2] + box_px[2:]) / 2, CLOSE_UP * max(box_px[2:] - box_px[:2]) / 2
+    x_min, y_min = np.maximum(centre - half, 0).astype(int)
+    x_max, y_max = np.minimum(np.ceil(centre + half), picture.shape[1::-1]).astype(int)
+    return picture[y_min:max(y_max, y_min + 1), x_min:max(x_max, x_min + 1)]
 
 
 def projected_joints(frame, estimate) -> np.ndarray:
