@@ -41,7 +41,7 @@ def generate_launch_description():
         Node(package=PACKAGE, executable=name, name=name, namespace=LaunchConfiguration('namespace'), output='screen',
              parameters=[LaunchConfiguration('params_file'), {'use_sim_time': sim_time}],
              remappings=[(topic, LaunchConfiguration(topic)) for topic in ('image', 'camera_info')],
-             respawn=True, respawn_delay=1.0,
+             respawn=True, respawn_delay=2.0, respawn_max_retries=10,
              condition=IfCondition(LaunchConfiguration('overlay')) if name == 'overlay_node' else None)
         for name in NODES]
     return LaunchDescription([*arguments, *profile, *nodes])
