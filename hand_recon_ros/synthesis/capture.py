@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+MIDDLE_GREY, EXPOSURE_RANGE = 122.0, (0.85, 1.4)
+
 
 @dataclass(frozen=True)
 class Capture:
@@ -27,11 +29,12 @@ class Capture:
                 raise ValueError(f'{name}: {getattr(self, name)}, expected 0..100')
 
 
-def sample_capture(rng: np.random.Generator, width: int) -> Capture:
-    """A webcam of our days; blur scales with the size of the image."""
+def sample_capture(rng: np.random.Generator, width: int, brightness: float) -> Capture:
+    """A webcam of our days, its exposure set by the scene's mean brightness (0..255); blur scales with the image."""
     scale = width / 640
     tint = rng.uniform(0.92, 1.08)
-    gain = rng.uniform(0.92, 1.10) * np.array([tint, 1.0, 1 / tint])
+    exposure = np.clip(MIDDLE_GREY / max(brightness, 1.0), *EXPOSURE_RANGE)
+    gain = exposure * rng.uniform(0.94, 1.08) * np.array([tint, 1.0, 1 / tint])
     return Capture(scale * rng.uniform(0.45, 0.7), scale * rng.uniform(1.5, 3.5), tuple(gain), rng.uniform(0.03, 0.2),
                    rng.uniform(0.4, 1.2), rng.uniform(0.03, 0.11))
 

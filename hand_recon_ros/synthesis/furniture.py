@@ -159,9 +159,9 @@ def desk(rng) -> list[Solid]:
               box((6, 3, 0.1), (0, -0.7, 1.0), materials.plaster(rng))]
     if rng.random() < 0.6:
         things.append(box((0.8, 0.004, 0.36), (0, -0.002, -0.05), materials.cable(rng, materials.random_colour(rng, (15, 60)))))
-    things.append(box((0.44, 0.018, 0.15), (rng.normal(0, 0.05), -0.013, 0.08), materials.keyboard(rng), rng.normal(0, 0.05)))
-    for _ in range(4):
-        spot = (rng.uniform(-0.6, 0.6), -0.003, rng.uniform(-0.1, 0.3))
+    things.append(box((0.44, 0.028, 0.15), (rng.normal(0, 0.05), -0.016, 0.08), materials.keyboard(rng), rng.normal(0, 0.05)))
+    for k in range(4):      # each a little higher than the one before: sheets in one plane would flicker through each other
+        spot = (rng.uniform(-0.6, 0.6), -0.007 - 0.003 * k, rng.uniform(-0.1, 0.3))
         things.append(box((0.21, 0.002, 0.29), spot, materials.paper(rng), rng.normal(0, 0.4)))
     for x in (-0.45, 0.42):
         height = 0.0
@@ -172,7 +172,7 @@ def desk(rng) -> list[Solid]:
     things.append(cylinder(0.04, 0.095, (rng.choice([-1, 1]) * 0.3, 0, 0.28), materials.paint(rng), 0.043))
     things += plant(rng, (rng.uniform(-0.6, 0.6), 0, 0.5), 0.35)
     for _ in range(3):
-        spot = (rng.uniform(-0.4, 0.4), -0.008, rng.uniform(-0.05, 0.25))
+        spot = (rng.uniform(-0.4, 0.4), -0.022, rng.uniform(-0.05, 0.25))
         things.append(box((0.14, 0.009, 0.009), spot, materials.paint(rng), rng.uniform(0, 3.1)))
     # The camera is 0.5 m above the desk and looks down by about 45 degrees.
     down = axis_angle_to_matrix(np.array([rng.uniform(0.7, 0.85), 0.0, 0.0]))

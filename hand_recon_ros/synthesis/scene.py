@@ -75,11 +75,10 @@ class Scene:
         # (camera, its position in the first one's frame); rectified, so both share axes and intrinsics.
         self.cameras = [(camera, np.array([k * config.baseline_m, 0.0, 0.0])) for k in range(config.cameras)]
         # One stream of random numbers for each concern: another background leaves the motion as it is.
-        streams = np.random.default_rng(config.seed).spawn(5)
-        person, motion_rng, room_rng, lens_rng, self._noise = streams
+        *streams, self._noise_seed = np.random.SeedSequence(config.seed).spawn(5)
+        person, motion_rng, room_rng, lens_rng = map(np.random.default_rng, streams)
         self._labelled, self._drawn = JaxHand(load_hand_model(LABELLED_MODEL)), JaxHand(load_hand_model(DRAWN_MODEL))
         self.appearance = sample_appearance(person, self._drawn.model.shape_size)
-        self._capture = sample_capture(lens_rng, config.width)
         sides = ('right', 'left')[:config.hands]
         self.motions: tuple[HandMotion, ...] = tuple(
             script_motion(self._drawn, load_named_poses(), self.appearance.shape, side, config.frames, config.fps, config.view,
@@ -88,6 +87,7 @@ class Scene:
             images = room_images(config.view, self.cameras, self.appearance.lighting, room_rng)
         else:
             images = photograph_images(config.backgrounds, self.cameras, room_rng)
+        self._capture = sample_capture(lens_rng, config.width, float(images[0].mean()))
         self._backgrounds = [defocused(image, self._capture) for image in images]
         self._renderer = MeshRenderer(config.width, config.height, samples=4)
         self._build_surfaces(sides, person)
@@ -108,7 +108,8 @@ class Scene:
                                        smooth=False))
 
     def frames(self) -> Iterator[SceneFrame]:
-        """Every frame in order."""
+        """Every frame in order; the same frames, noise included, at every call."""
+        noise = np.random.default_rng(self._noise_seed)
         for index in range(self.config.frames):
             meshes = [part for motion in self.motions for part in self._meshes(motion, index)]
             images = []
@@ -116,7 +117,7 @@ class Scene:
                 shift = position.astype(np.float32)
                 rendering = self._renderer.render(camera, [(surface, vertices - shift) for surface, vertices in meshes],
                                                   self.appearance.lighting)
-                images.append(captured(rendering.over(background), self._capture, self._noise))
+                images.append(captured(rendering.over(background), self._capture, noise))
             yield SceneFrame(index, tuple(images), tuple(self.estimate(motion, index) for motion in self.motions))
 
     def estimate(self, motion: HandMotion, index: int) -> HandEstimate:
