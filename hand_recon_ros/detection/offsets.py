@@ -95,4 +95,4 @@ def _rows(stored) -> np.ndarray:
     if not isinstance(stored, dict) or set(stored) != set(KEYPOINT_NAMES):
         odd = sorted(set(KEYPOINT_NAMES) ^ set(stored)) if isinstance(stored, dict) else type(stored).__name__
         raise ValueError(f'offsets_mm: {odd} missing or unknown, expected one row for each of {", ".join(KEYPOINT_NAMES)}')
-    return checked('offsets_mm', [stored[name] for name in KEYPOINT_NAMES], (21, 3), np.float64)
+    return np.stack([checked(f'offsets_mm.{name}', stored[name], (3,), np.float64) for name in KEYPOINT_NAMES])
