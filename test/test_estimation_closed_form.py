@@ -16,6 +16,7 @@ from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.hand_model.landmarks import build_skeleton, place
 from hand_recon_ros.hand_model.mirroring import mirror_points, mirror_pose
 from hand_recon_ros.hand_model.parameters import HandParameters, from_pose, to_pose
+from hand_recon_ros.refinement.tailor import Tailor
 from hand_recon_ros.types import WEAK_PERSPECTIVE, Frame, HandIdentity, HandKeypoints
 
 CAMERA = Camera(640, 480, np.array([[600.0, 0, 319.5], [0, 600, 239.5], [0, 0, 1]]))
@@ -172,3 +173,18 @@ def test_bad_input_is_named(model, skeleton):
     with pytest.raises(ValueError, match='points_px: 1 of 42 values are not finite'):
         HandKeypoints('right', 1, 1, flat.box_px, np.where(np.arange(42).reshape(21, 2) == 3, np.nan, flat.points_px),
                       flat.point_scores)
+
+
+def test_points_beyond_the_lens_model_do_not_spoil_the_rest(model, skeleton):
+    # Strong barrel distortion folds back at a radius of 1 / sqrt(3 * 0.4): no ray reaches the image's far corner.
+    camera = Camera(640, 480, np.array([[300.0, 0, 319.5], [0, 300, 239.5], [0, 0, 1]]), 'plumb_bob', [-0.4, 0, 0, 0, 0])
+    assert np.isnan(camera.normalise(np.array([639.0, 479.0]))).any()
+    points = np.asarray(place(skeleton, posture(np.random.default_rng(9), model.shape_size))[0], np.float64)
+    inside = detection(points)
+    pixels = camera.project(points)
+    pixels[20] = [639, 479]
+    keypoints = HandKeypoints('right', 1, 1, inside.box_px, pixels, np.ones(21), inside.points_m)
+    frame = Frame(640, 480, camera=camera)
+    estimate = Tailor(model, max_hands=1).refine(frame, [keypoints], [ClosedFormIk(model).estimate(frame, keypoints)])[0]
+    error = np.linalg.norm(camera.project(estimate.joints_m.astype(float)) - camera.project(points), axis=1)
+    assert np.median(error) < 5

@@ -22,6 +22,8 @@ def assemble(frame: Frame, skeleton: Skeleton, hand: JaxHand, keypoints: HandKey
     camera = frame.camera or nominal_camera(frame.width, frame.height)
     scale = float(np.sqrt(camera.K[0, 0] * camera.K[1, 1])) / max(float(root_m[2]), 1e-3)
     at = camera.project(np.asarray(root_m, np.float64))
+    if not np.isfinite(at).all():               # the wrist lies outside what the lens model reaches: the pinhole's pixel
+        at = camera.K[:2, :2] @ (root_m[:2] / max(float(root_m[2]), 1e-3)) + camera.K[:2, 2]
     return HandEstimate(
         track_id=keypoints.track_id, handedness=keypoints.handedness, handedness_score=keypoints.handedness_score,
         score=keypoints.score, model=hand.model.name, pose=pose, shape=shape, translation=translation, joints_m=joints,

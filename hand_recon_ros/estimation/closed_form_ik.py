@@ -7,7 +7,7 @@ import numpy as np
 from hand_recon_ros.estimation.assembly import assemble
 from hand_recon_ros.estimation.bone_shape import BoneShape
 from hand_recon_ros.estimation.inverse_kinematics import InverseKinematics
-from hand_recon_ros.estimation.viewing import lifted_points, nominal_camera
+from hand_recon_ros.estimation.viewing import image_plane_points, lifted_points, nominal_camera
 from hand_recon_ros.geometry.placement import place_by_spread
 from hand_recon_ros.geometry import weak_perspective
 from hand_recon_ros.hand_model.landmarks import build_skeleton, place
@@ -50,7 +50,7 @@ class ClosedFormIk:
         camera = nominal_camera(frame.width, frame.height) if weak else frame.camera
         left = keypoints.handedness == 'left'
         points = lifted_points(keypoints, camera, weak, self._bone_lengths)
-        image_points = camera.normalise(np.asarray(keypoints.points_px, np.float64))
+        image_points, _ = image_plane_points(keypoints.points_px, camera)
         if left:
             points, image_points = mirror_points(points), mirror_image_points(image_points)
         wrist, angles = self._kinematics.solve(points)

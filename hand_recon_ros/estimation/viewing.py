@@ -34,6 +34,19 @@ def ray_rotation(point: np.ndarray) -> np.ndarray:
                      [-x * y / (1 + z), 1 - y * y / (1 + z), y], [-x, -y, z]])
 
 
+def image_plane_points(points_px: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (N, 2) on the normalised plane (N, 2), and whether the lens model reaches them (N,).
+
+    Beyond its reach, in a far corner of a strongly distorted image, the pinhole's direction stands in: good enough for a
+    start, and the second value lets a fit leave such points out.
+    """
+    points_px = np.asarray(points_px, np.float64)
+    points = camera.normalise(points_px)
+    reached = np.isfinite(points).all(-1)
+    pinhole = (points_px - camera.centre_px) / (camera.fx_px, camera.fy_px)
+    return np.where(reached[:, None], points, pinhole), reached
+
+
 def camera_axes_points(keypoints: HandKeypoints, camera: Camera, weak: bool) -> np.ndarray | None:
     """The detector's 3D points (21, 3) in the camera's axes, or None where it gave none."""
     if keypoints.points_m is None:
@@ -42,7 +55,7 @@ def camera_axes_points(keypoints: HandKeypoints, camera: Camera, weak: bool) -> 
     if weak:
         return points
     centre = (keypoints.box_px[:2] + keypoints.box_px[2:]) / 2
-    return points @ ray_rotation(camera.normalise(centre.astype(np.float64))).T
+    return points @ ray_rotation(image_plane_points(centre[None], camera)[0][0]).T
 
 
 def lifted_points(keypoints: HandKeypoints, camera: Camera, weak: bool, bone_lengths_m: np.ndarray) -> np.ndarray:
@@ -55,7 +68,7 @@ def lifted_points(keypoints: HandKeypoints, camera: Camera, weak: bool, bone_len
     points = camera_axes_points(keypoints, camera, weak)
     lengths = np.linalg.norm(points[CHILDREN] - points[PARENTS], axis=1)
     points = points * np.median(bone_lengths_m / np.maximum(lengths, 1e-4))
-    image_points = camera.normalise(np.asarray(keypoints.points_px, np.float64))
+    image_points, _ = image_plane_points(keypoints.points_px, camera)
     depth = (points + place_by_spread(points, image_points))[:, 2]
     # Parallel rays for weak perspective: all points as wide apart as at the mean depth.
     reach = np.full(21, depth.mean()) if weak else depth

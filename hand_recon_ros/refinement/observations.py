@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hand_recon_ros.estimation.viewing import CHILDREN, PARENTS, camera_axes_points, nominal_camera
+from hand_recon_ros.estimation.viewing import CHILDREN, PARENTS, camera_axes_points, image_plane_points, nominal_camera
 from hand_recon_ros.hand_model.mirroring import mirror_image_points, mirror_points
 from hand_recon_ros.types import Frame, HandIdentity, HandKeypoints
 
@@ -14,6 +14,8 @@ from hand_recon_ros.types import Frame, HandIdentity, HandKeypoints
 RELATIVE_SIGMA = 0.025
 LANDMARK_FACTORS = np.full(21, 0.9)
 LANDMARK_FACTORS[[0, 1, 2, 3, 4, 5]] = 2.1, 2.1, 1.9, 1.5, 1.5, 1.35
+# Landmarks that the lens model does not reach count for nothing.
+UNSEEN_SIGMA_PX = 1e5
 # Spread of the shape around the mean adult where nobody calibrated it. Keypoints of one image show two directions.
 SHAPE_SIGMA = np.array([1.0, 1.0])
 SHAPE_SIGMA_REST, SHAPE_SIGMA_KNOWN = 0.1, 0.02
@@ -42,7 +44,7 @@ def observe(frame: Frame, keypoints: HandKeypoints, shape_count: int, identity: 
     """
     weak = frame.camera is None
     camera = nominal_camera(frame.width, frame.height) if weak else frame.camera
-    points = camera.normalise(np.asarray(keypoints.points_px, np.float64))
+    points, reached = image_plane_points(keypoints.points_px, camera)
     directions, direction_weights = np.zeros((20, 3)), np.zeros(20)
     points_3d = camera_axes_points(keypoints, camera, weak)
     if points_3d is not None:
@@ -62,6 +64,7 @@ def observe(frame: Frame, keypoints: HandKeypoints, shape_count: int, identity: 
     crop = max(keypoints.box_size_px, 1.0)
     confidence = np.sqrt(np.clip(keypoints.point_scores, 0.05, 1.0))
     sigma = RELATIVE_SIGMA * crop * LANDMARK_FACTORS / confidence
+    sigma = np.where(reached, sigma, UNSEEN_SIGMA_PX)
     fields = (points, (camera.K[0, 0], camera.K[1, 1]), sigma, float(weak), crop, directions, direction_weights,
               shape_mean, shape_sigma)
     return Observation(*(np.asarray(f, np.float32) for f in fields))
