@@ -64,7 +64,10 @@ class BagWriter:
             raise ValueError(f'{topic}: message of type {name!r}, expected {known!r} as before')
         if not 0 <= int(stamp_ns) < 2 ** 63:
             raise ValueError(f'stamp_ns: {stamp_ns}, expected 0 to 2^63 - 1')
-        self._writer.write(connection, int(stamp_ns), serialize_message(message))
+        data, store = serialize_message(message), typestore()
+        # Fast CDR leaves padding bytes as they were in memory; rosbags writes zeros, so that equal messages are equal bytes.
+        data = store.serialize_cdr(store.deserialize_cdr(data, name), name)
+        self._writer.write(connection, int(stamp_ns), data)
 
     def __exit__(self, kind, error, traceback) -> None:
         writer, self._writer = self._writer, None
