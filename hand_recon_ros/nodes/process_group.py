@@ -8,21 +8,27 @@ import subprocess
 import time
 
 _PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
+_PARENT_VARIABLE = 'HAND_RECON_PARENT_PID'
 
 
 def start(command: list[str], environment: dict, **streams) -> subprocess.Popen:
-    """Start a command in a process group of its own; the kernel kills it when this thread's process dies.
+    """Start a command in a process group of its own, to be ended with its group.
 
-    Call from the main thread: the kernel's rule is about the thread that started the child.
+    Call from the main thread when the command calls follow_parent(): the kernel's rule is about the starting thread.
     """
-    parent = os.getpid()
+    # Not in a preexec_fn, which can deadlock in a process with threads: the child sees to it itself.
+    environment = {**environment, _PARENT_VARIABLE: str(os.getpid())}
+    return subprocess.Popen(command, env=environment, start_new_session=True, **streams)
 
-    def before_exec() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)     # the parent died before the line above took hold
-    return subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=before_exec, **streams)
+
+def follow_parent() -> None:
+    """Have the kernel kill this process when the one that started it by start() dies. Does nothing for other starts."""
+    parent = os.environ.pop(_PARENT_VARIABLE, '')
+    if not parent:
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(parent):
+        os._exit(1)     # it died before the line above took hold
 
 
 def end(processes: list[subprocess.Popen], patience_s: float = 8.0) -> list[int]:

@@ -11,11 +11,14 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
+from hand_recon_ros.nodes.process_group import follow_parent
+
 CONFIGURATION_REFUSED = 2
 
 
 def run(node_class, arguments=None) -> int:
     """Run a node until SIGINT or SIGTERM. Call from the main thread; returns the exit code."""
+    follow_parent()
     # Our own handlers: rclpy's would shut the context down under a node that has yet to say goodbye.
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     executor = SingleThreadedExecutor()

@@ -80,12 +80,19 @@ class Session:
         for supervised in self.supervisor.nodes:
             name = supervised.spec.name
             client = self.node.create_client(GetState, f'{name}/get_state')
-            while True:
-                left_s = max(deadline - time.monotonic(), 0.1)
-                self.wait_until(client.service_is_ready, left_s, f'{name} to start')
-                future = client.call_async(GetState.Request())
-                self.wait_until(future.done, left_s, f'{name} to become active')
-                if future.result().current_state.id == State.PRIMARY_STATE_ACTIVE:
-                    break
+            while not self._is_active(client, name, max(deadline - time.monotonic(), 0.1)):
+                if time.monotonic() > deadline:
+                    raise ValueError(f'waited {timeout_s:g} s in vain for {name} to become active')
                 time.sleep(0.05)
             self.node.destroy_client(client)
+
+    def _is_active(self, client, name: str, left_s: float) -> bool:
+        self.wait_until(client.service_is_ready, left_s, f'{name} to start')
+        future = client.call_async(GetState.Request())
+        # A node that was killed is still announced for a while; a request to it is never answered.
+        asked_s = time.monotonic()
+        self.wait_until(lambda: future.done() or time.monotonic() - asked_s > 1.0, left_s + 1.0, f'{name} to answer')
+        if not future.done():
+            client.remove_pending_request(future)
+            return False
+        return future.result().current_state.id == State.PRIMARY_STATE_ACTIVE
