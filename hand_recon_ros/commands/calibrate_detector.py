@@ -100,24 +100,35 @@ def from_stereo_video(args: argparse.Namespace, model) -> tuple[np.ndarray, dict
 
 
 def from_recordings(args: argparse.Namespace, model) -> tuple[np.ndarray, dict]:
-    """Offsets (21, 3) m and provenance from recordings whose true hands are known."""
+    """Offsets (21, 3) m and provenance from recordings whose true hands are known. With several, the last is also fitted by
+    the others' table as a check; the table itself comes from all."""
     from hand_recon_ros.refinement.offset_calibration import OFFSET_SIGMA_M
     from hand_recon_ros.refinement.offset_regression import OffsetRegression, matched
-    regression, true_count = OffsetRegression(model), 0
+    everything, others, last, true_count = (*(OffsetRegression(model) for _ in range(3)), 0)
     for path in args.bag:
         for hands, truths, camera in _labelled_frames(path):
             true_count += len(truths)
-            for hand, truth in matched(hands, truths, camera):
-                regression.add(hand, truth, camera)
-    offsets_m = regression.solve()
-    percent = 100 / regression.box_px[:, None]
-    before, after = regression.residual_px(np.zeros((21, 3))), regression.residual_px(offsets_m)
-    figures = [{'median_px': _round(np.median(off)), 'mean_percent_of_box': _round((off * percent).mean()),
-                'median_percent_of_box': _round(np.median(off * percent))} for off in (before, after)]
-    return offsets_m, {
+            for pair in matched(hands, truths, camera):
+                for regression in (everything, last if path == args.bag[-1] else others):
+                    regression.add(*pair, camera)
+    offsets_m, nothing = everything.solve(), np.zeros((21, 3))
+    provenance = {
         'method': f'least squares on 2D landmarks at the known hands of rendered recordings, prior {1000 * OFFSET_SIGMA_M:g} mm',
-        'recordings': [Path(path).name for path in args.bag], 'hands': f'{len(regression)} matched of {true_count} true',
-        'detector_version': _detector_version(), 'without_table': figures[0], 'with_table': figures[1]}
+        'recordings': [Path(path).name for path in args.bag], 'hands': f'{len(everything)} matched of {true_count} true',
+        'detector_version': _detector_version(),
+        'without_table': _regression_figures(everything, nothing), 'with_table': _regression_figures(everything, offsets_m)}
+    if len(others) and len(last):
+        provenance |= {'held_out_without_table': _regression_figures(last, nothing),
+                       'held_out_with_table': _regression_figures(last, others.solve())}
+    return offsets_m, provenance
+
+
+def _regression_figures(regression, offsets_m) -> dict:
+    """Distances of the true hands' landmarks with a table from the detections."""
+    off = regression.residual_px(offsets_m)
+    percent = 100 * off / regression.box_px[:, None]
+    return {'median_px': _round(np.median(off)), 'mean_percent_of_box': _round(percent.mean()),
+            'median_percent_of_box': _round(np.median(percent))}
 
 
 def _pairs(rig, sources):
