@@ -28,7 +28,7 @@ class Evaluation:
     _last_track: dict[int, int] = field(default_factory=dict)
 
     def add(self, estimates: list[HandEstimate], truths: list[HandEstimate], latency_s: float | None = None) -> None:
-        """One frame, whatever was found in it. Vertices are compared where both meshes have the same model."""
+        """One frame, whatever was found in it. Vertices are compared where the truth has them, of the same model and side."""
         self.frames += 1
         self.true_hands += len(truths)
         if latency_s is not None:
@@ -42,7 +42,8 @@ class Evaluation:
             self.root_relative.append(root_relative_mm(estimate.joints_m, truth.joints_m,
                                                        estimate.joints_m[WRIST], truth.joints_m[WRIST]))
             self.aligned.append(aligned_mm(estimate.joints_m, truth.joints_m))
-            if estimate.model == truth.model and estimate.handedness == truth.handedness:
+            same_mesh = estimate.model == truth.model and estimate.handedness == truth.handedness
+            if same_mesh and len(truth.vertices_m):          # a recording may hold its truth without vertices
                 self.vertex_camera_space.append(float(distances_mm(estimate.vertices_m, truth.vertices_m).mean()))
                 self.vertex_aligned.append(float(aligned_mm(estimate.vertices_m, truth.vertices_m).mean()))
 
