@@ -105,8 +105,8 @@ def test_known_hands_give_back_the_detectors_offsets(model, true_offsets, handed
         if handedness == 'left':
             landmarks, wrist = mirror_points(landmarks), mirror_points(wrist)
         vertices, joints = posed_hand(hand, pose, parameters.shape, root - wrist, handedness)
-        truth = HandEstimate(0, handedness, 1.0, 1.0, model.name, pose, parameters.shape, root - wrist, joints, vertices,
-                             np.ones(3))
+        truth = HandEstimate(0, handedness, 1.0, 1.0, model.name, pose, parameters.shape, root - wrist, joints,
+                             vertices, np.ones(3))
         seen = detected(CAMERA.project(landmarks), handedness)
         (pair,) = matched([seen], [truth], CAMERA)
         regression.add(*pair, CAMERA)

@@ -1,4 +1,4 @@
-"""`hand-recon calibrate-detector`: where a detector's landmarks sit on the hand model, from stereo video or from renders."""
+"""`hand-recon calibrate-detector`: where a detector's landmarks sit on the hand, from stereo video or renders."""
 from __future__ import annotations
 
 import argparse
@@ -22,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--bag', nargs='+', metavar='BAG', help='recordings with ground truth (hand-recon synthesize)')
     parser.add_argument('--out', required=True, metavar='FILE', help='the table to write, .yaml')
     parser.add_argument('--model', default='open_hand', help='hand model (%(default)s)')
-    parser.add_argument('--frames', type=int, default=140, help='of a video: most frames used, the most diverse (%(default)s)')
+    parser.add_argument('--frames', type=int, default=140,
+                        help='of a video: most frames used, the most diverse (%(default)s)')
     parser.add_argument('--note', default='', help='what was recorded, for the provenance in the table')
     parser.add_argument('--json', metavar='FILE', help='write the figures for machines')
 
@@ -32,7 +33,8 @@ def run(args: argparse.Namespace) -> int:
     from hand_recon_ros.detection.offsets import LandmarkOffsets, load_offsets, save_offsets
     from hand_recon_ros.hand_model.assets import load_hand_model
     from hand_recon_ros.hand_model.skeleton import KEYPOINT_NAMES
-    if bool(args.bag) == any((args.left, args.right, args.rig)) or (not args.bag and not all((args.left, args.right, args.rig))):
+    stereo = args.left, args.right, args.rig
+    if (any(stereo) if args.bag else not all(stereo)):
         raise ValueError('give either --left, --right and --rig, or --bag')
     if Path(args.out).suffix not in ('.yaml', '.yml'):
         raise ValueError(f'--out: {args.out}, expected a .yaml file')
@@ -42,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     offsets_m, provenance = from_recordings(args, model) if args.bag else from_stereo_video(args, model)
     if args.note:
         provenance = {'note': args.note, **provenance}
-    table = LandmarkOffsets('mediapipe', Path(args.out).stem.removeprefix('mediapipe_'), model.name, offsets_m, provenance)
+    name = Path(args.out).stem.removeprefix('mediapipe_')
+    table = LandmarkOffsets('mediapipe', name, model.name, offsets_m, provenance)
     save_offsets(table, args.out)
     load_offsets('mediapipe', args.out)     # what was written must be readable
     lengths = 1000 * table.lengths_m
@@ -59,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def from_stereo_video(args: argparse.Namespace, model) -> tuple[np.ndarray, dict]:
-    """Offsets (21, 3) m and provenance from a calibrated pair's videos; half of the seconds are fitted by the other half's
-    table as a check, the table itself comes from all."""
+    """Offsets (21, 3) m and provenance from a calibrated pair's videos; half of the seconds are fitted by the other
+    half's table as a check, the table itself comes from all."""
     from hand_recon_ros.geometry.rigs import load_rig
     from hand_recon_ros.hand_model.landmarks import build_skeleton
     from hand_recon_ros.media.sources import Source
@@ -78,8 +81,8 @@ def from_stereo_video(args: argparse.Namespace, model) -> tuple[np.ndarray, dict
     views, start, triangulated = prepare(rig, chosen, skeleton)
     before, after = bundle.adjust(views, start, hold_offsets=True), bundle.adjust(views, start)
     provenance = {
-        'method': f'bundle adjustment of one hand in stereo video, 2D landmarks only, prior {1000 * OFFSET_SIGMA_M:g} mm, '
-                  f'counted as one independent frame in {FRAMES_THAT_AGREE:g}',
+        'method': 'bundle adjustment of one hand in stereo video, 2D landmarks only, '
+                  f'prior {1000 * OFFSET_SIGMA_M:g} mm, counted as one independent frame in {FRAMES_THAT_AGREE:g}',
         'frames': f'{len(chosen)} of {len(pairs)} usable of {count}',
         'detector_version': _detector_version(),
         'shape': [round(float(value), 3) for value in after.shared.shape],
@@ -100,8 +103,8 @@ def from_stereo_video(args: argparse.Namespace, model) -> tuple[np.ndarray, dict
 
 
 def from_recordings(args: argparse.Namespace, model) -> tuple[np.ndarray, dict]:
-    """Offsets (21, 3) m and provenance from recordings whose true hands are known. With several, the last is also fitted by
-    the others' table as a check; the table itself comes from all."""
+    """Offsets (21, 3) m and provenance from recordings whose true hands are known. With several, the last is also
+    fitted by the others' table as a check; the table itself comes from all."""
     from hand_recon_ros.refinement.offset_calibration import OFFSET_SIGMA_M
     from hand_recon_ros.refinement.offset_regression import OffsetRegression, matched
     everything, others, last, true_count = (*(OffsetRegression(model) for _ in range(3)), 0)
@@ -113,10 +116,13 @@ def from_recordings(args: argparse.Namespace, model) -> tuple[np.ndarray, dict]:
                     regression.add(*pair, camera)
     offsets_m, nothing = everything.solve(), np.zeros((21, 3))
     provenance = {
-        'method': f'least squares on 2D landmarks at the known hands of rendered recordings, prior {1000 * OFFSET_SIGMA_M:g} mm',
-        'recordings': [Path(path).name for path in args.bag], 'hands': f'{len(everything)} matched of {true_count} true',
+        'method': 'least squares on 2D landmarks at the known hands of rendered recordings, '
+                  f'prior {1000 * OFFSET_SIGMA_M:g} mm',
+        'recordings': [Path(path).name for path in args.bag],
+        'hands': f'{len(everything)} matched of {true_count} true',
         'detector_version': _detector_version(),
-        'without_table': _regression_figures(everything, nothing), 'with_table': _regression_figures(everything, offsets_m)}
+        'without_table': _regression_figures(everything, nothing),
+        'with_table': _regression_figures(everything, offsets_m)}
     if len(others) and len(last):
         provenance |= {'held_out_without_table': _regression_figures(last, nothing),
                        'held_out_with_table': _regression_figures(last, others.solve())}
@@ -143,7 +149,8 @@ def _pairs(rig, sources):
                    disable=not sys.stderr.isatty())
         for index, seen in enumerate(bar):
             if None in seen:
-                raise ValueError(f'{sources[0].path}, {sources[1].path}: one ends after {index} frames, expected equally many')
+                raise ValueError(f'{sources[0].path}, {sources[1].path}: one ends after {index} frames, '
+                                 'expected equally many')
             count += 1
             if any(image.image is None for image in seen):
                 continue

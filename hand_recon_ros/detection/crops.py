@@ -11,7 +11,7 @@ import numpy as np
 class Crop:
     """A window of `width` x `height` crop pixels, centred on `centre_px` of the image, turned by `angle_rad`.
 
-    crop = scale * R(angle) @ (image - centre) + (crop size - 1) / 2, with integer coordinates naming pixel centres in both.
+    crop = scale * R(angle) @ (image - centre) + (crop size - 1) / 2; integer coordinates name pixel centres in both.
     centre_px: (x, y) in image pixels. scale: crop pixels per image pixel. angle_rad: positive turns the image content
     clockwise as seen (x right, y down). ValueError when the size or the scale is not positive.
     """
@@ -29,7 +29,7 @@ class Crop:
 
     @classmethod
     def square(cls, box_px, size: int, margin: float = 0.0, angle_rad: float = 0.0) -> Crop:
-        """Square crop of `size` pixels around a box (x_min, y_min, x_max, y_max), its longer side grown by 2 * margin."""
+        """Square crop of `size` pixels around a box (x0, y0, x1, y1), its longer side grown by 2 * margin."""
         x_min, y_min, x_max, y_max = (float(value) for value in box_px)
         side = max(x_max - x_min, y_max - y_min) * (1.0 + 2.0 * margin)
         if not side > 0:
@@ -70,7 +70,7 @@ class Crop:
         return cv2.warpAffine(image, matrix, (self.width, self.height), flags=cv2.INTER_LINEAR)
 
     def _shrunk(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Image and matrix after an area-averaging reduction, so that a crop far smaller than its source does not alias."""
+        """Image and matrix after an area-averaging reduction: a crop far smaller than its source must not alias."""
         factor = int(1.0 / self.scale)
         if factor < 2:
             return image, self.matrix

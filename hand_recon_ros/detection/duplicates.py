@@ -5,7 +5,7 @@ import numpy as np
 
 from hand_recon_ros.types import HandKeypoints
 
-# Two reports of one hand differ by the landmark noise, 2-6 % of the box; two hands, even crossed, by far more on average.
+# Two reports of one hand differ by the landmark noise, 2-6 % of the box; two hands, even crossed, by far more.
 SAME_HAND_DISTANCE = 0.15
 
 

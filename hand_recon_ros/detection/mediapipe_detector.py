@@ -2,11 +2,11 @@
 
 What MediaPipe's own numbers mean, and what is made of them here:
 - Handedness assumes a mirrored (selfie) image; camera images are not mirrored, so its answer is swapped.
-- Landmarks are fractions of the image size. fraction * size is already the coordinate of this package (integers name pixel
-  centres): on 105 photographs turned by 180 degrees the sum of both answers is W - 0.96 px, and enlarging three times moves
-  them by 0.333 px of the small image, both as that convention says and half a pixel from the other.
-- It gives no score per landmark and, in this interface, no score of the hand but that of its handedness (0.5 to 1): that one
-  stands for both, and every landmark carries it.
+- Landmarks are fractions of the image size. fraction * size is already the coordinate of this package (integers name
+  pixel centres): on 105 photographs turned by 180 degrees the sum of both answers is W - 0.96 px, and enlarging three
+  times moves them by 0.333 px of the small image, both as that convention says and half a pixel from the other.
+- It gives no score per landmark and, in this interface, no score of the hand but that of its handedness (0.5 to 1):
+  that one stands for both, and every landmark carries it.
 - World landmarks are metres about the hand's centre, axes of the optical frame, at MediaPipe's own assumed hand size.
 """
 from __future__ import annotations
@@ -36,9 +36,10 @@ def box_around(points_px: np.ndarray, margin: float = BOX_MARGIN) -> np.ndarray:
 class MediaPipeDetector:
     """Detects hands in single images ('image': every frame anew) or follows them through a recording ('video').
 
-    max_hands: most hands to report. min_detection_score: of the palm detector. min_tracking_score: of the landmark network's
-    "is a hand" output, below which a hand is dropped. retry: in image mode, search again at other scales, rotations and in
-    tiles when nothing was found (up to 0.5 s more). One detector per camera in video mode; not for use from two threads.
+    max_hands: most hands to report. min_detection_score: of the palm detector. min_tracking_score: of the landmark
+    network's "is a hand" output, below which a hand is dropped. retry: in image mode, search again at other scales,
+    rotations and in tiles when nothing was found (up to 0.5 s more). One detector per camera in video mode; not for use
+    from two threads.
     """
     name = 'mediapipe'
 

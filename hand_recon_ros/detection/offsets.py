@@ -23,7 +23,8 @@ FARTHEST_M = 0.05       # no landmark of any detector is farther than this from 
 @dataclass(frozen=True)
 class LandmarkOffsets:
     """detector, table, model: names. offsets_m: (21, 3) metres in the local frame of each keypoint's joint
-    (skeleton.KEYPOINT_JOINTS), right hand. provenance: how it was calibrated, residuals before and after, plain YAML values.
+    (skeleton.KEYPOINT_JOINTS), right hand. provenance: how it was calibrated, residuals before and
+    after, plain YAML values.
     """
     detector: str
     table: str
@@ -59,7 +60,8 @@ def load_offsets(detector: str = 'mediapipe', table: str | Path = 'real') -> Lan
     """
     path = table_path(detector, table)
     if not path.is_file():
-        known = ', '.join(sorted(found.stem.removeprefix(f'{detector}_') for found in TABLES.glob(f'{detector}_*.yaml')))
+        bundled = sorted(TABLES.glob(f'{detector}_*.yaml'))
+        known = ', '.join(found.stem.removeprefix(f'{detector}_') for found in bundled)
         raise ValueError(f'offset table: no file {path}, expected {known or "none known"} or the path of a .yaml file')
     try:
         stored = yaml.safe_load(path.read_text(encoding='utf-8'))
@@ -94,5 +96,6 @@ def _rows(stored) -> np.ndarray:
     """(21, 3) from a mapping of landmark names."""
     if not isinstance(stored, dict) or set(stored) != set(KEYPOINT_NAMES):
         odd = sorted(set(KEYPOINT_NAMES) ^ set(stored)) if isinstance(stored, dict) else type(stored).__name__
-        raise ValueError(f'offsets_mm: {odd} missing or unknown, expected one row for each of {", ".join(KEYPOINT_NAMES)}')
+        raise ValueError(f'offsets_mm: {odd} missing or unknown, expected one row for each of '
+                         + ', '.join(KEYPOINT_NAMES))
     return np.stack([checked(f'offsets_mm.{name}', stored[name], (3,), np.float64) for name in KEYPOINT_NAMES])

@@ -1,8 +1,9 @@
 """A second chance for a single image in which the detector saw nothing: other scales, rotations and overlapping tiles.
 
-MediaPipe's palm detector sees the whole image at 192 x 192 pixels and knows upright hands best; hands that are small, cut by
-the border, fill the image or point down are missed. Each retry shows it a similarity crop; what it finds is mapped back exactly,
-and kept only when a second look, upright and close up, finds the same hand again: that is what keeps false alarms out.
+MediaPipe's palm detector sees the whole image at 192 x 192 pixels and knows upright hands best; hands that are small,
+cut by the border, fill the image or point down are missed. Each retry shows it a similarity crop; what it finds is
+mapped back exactly, and kept only when a second look, upright and close up, finds the same hand again: that is what
+keeps false alarms out.
 """
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ Detect = Callable[[np.ndarray], list[HandKeypoints]]
 WORKING_SIZE = 640              # pixels of the longer side of a retried view
 SECOND_LOOK_SIZE = 448          # pixels; the hand then fills about half of it
 SECOND_LOOK_MARGIN = 0.5        # of the box's longer side, on each side
-# Of 59 twice-seen finds in 35 photographs with the easy hands painted over, 2 were no hands (a foot, scored 0.87, and a face,
-# seen only in tiles of a sixth): hence this score and no finer tiles than a quarter.
+# Of 59 twice-seen finds in 35 photographs with the easy hands painted over, 2 were no hands (a foot, scored 0.87, and a
+# face, seen only with six tiles a side): hence this score, and no more than four tiles a side.
 LEAST_CONFIRMED_SCORE = 0.9
 QUARTER_TURNS_RAD = (np.pi / 2, -np.pi / 2, np.pi)
 
@@ -39,14 +40,14 @@ def window(width: int, height: int, box, pad: float = 0.0, angle_rad: float = 0.
 
 
 def tiles(count: int, overlap: float = 0.3) -> list[tuple[float, float, float, float]]:
-    """count x count boxes (fractions of the image) that cover it, each overlapping its neighbour by `overlap` of its side."""
+    """count x count boxes (fractions of the image) that cover it, overlapping by `overlap` of their side."""
     side = 1.0 / (1.0 + (count - 1) * (1.0 - overlap))
     starts = [index * side * (1.0 - overlap) for index in range(count)]
     return [(x, y, x + side, y + side) for y in starts for x in starts]
 
 
 def retry_stages(width: int, height: int) -> Iterator[list[Crop]]:
-    """Views of a width x height image, cheapest and least risky first; the search ends with the first stage that succeeds."""
+    """Views of a width x height image, cheapest and least risky first; the first stage that succeeds is the last."""
     whole = (0.0, 0.0, 1.0, 1.0)
     yield [window(width, height, whole, pad) for pad in (0.0, 0.25, 0.75)]
     yield [window(width, height, whole, 0.1, angle) for angle in QUARTER_TURNS_RAD]
@@ -79,7 +80,7 @@ def second_look(image: np.ndarray, hand: HandKeypoints, detect: Detect) -> HandK
 
 
 def detect_with_retries(image: np.ndarray, detect: Detect, max_hands: int) -> list[HandKeypoints]:
-    """Hands in an (H, W, 3) image by `detect`; where that finds none, by the first retry stage with a confirmed hand."""
+    """Hands in an (H, W, 3) image by `detect`; where it finds none, by the first retry stage with a confirmed hand."""
     hands = without_duplicates(detect(image))
     if hands:
         return hands[:max_hands]

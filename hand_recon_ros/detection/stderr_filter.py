@@ -1,4 +1,4 @@
-"""Keeps MediaPipe's start-up chatter off the terminal, and nothing else: every line that is not known chatter still comes out."""
+"""Keeps MediaPipe's start-up chatter off the terminal: every line that is not known chatter still comes out."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""Track ids for detected hands: stable through short losses and crossings, never reused, with handedness decided by vote."""
+"""Track ids of detected hands: stable through short losses and crossings, never reused; handedness by vote."""
 from __future__ import annotations
 
 from collections import deque
@@ -19,7 +19,7 @@ VOTES_KEPT = 30             # frames of handedness remembered: a second of video
 
 @dataclass
 class Track:
-    """One hand followed: its last sight, its velocity (2,) px/s and the latest votes, each the probability of 'right'."""
+    """One hand followed: its last sight, velocity (2,) px/s and the latest votes, each the probability of 'right'."""
     track_id: int
     hand: HandKeypoints
     stamp_ns: int
@@ -57,8 +57,8 @@ def right_probability(hand: HandKeypoints) -> float:
 class HandTracker:
     """Gives every hand the id of the track it continues, by optimal assignment of distance and handedness.
 
-    max_gap_s: a hand unseen for longer gets a new id. vote_handedness: report the handedness that the track's latest frames
-    agree on, so that a single frame's slip does not flip the hand; False passes each frame's own answer on.
+    max_gap_s: a hand unseen for longer gets a new id. vote_handedness: report the handedness that the track's latest
+    frames agree on, so that a single frame's slip does not flip the hand; False passes each frame's own answer on.
     One tracker per camera. Stamps that run backward (a recording that starts over) end all tracks.
     """
 

@@ -1,4 +1,4 @@
-"""Pairs of detections made ready for the offset calibration: checked against the epipolar geometry, diverse, initialised."""
+"""Pairs of detections made ready for the offset calibration: epipolar-checked, diverse, initialised."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from hand_recon_ros.refinement.offset_calibration import PairViews
 from hand_recon_ros.types import Frame, HandKeypoints
 
 MOST_EPIPOLAR = 0.03        # median Sampson distance of a pair's landmarks, as a share of the hand's box
-# Landmarks of a finger this much curled (first to last bone) are hidden in most views, and the detector invents them, always
-# too near the palm: their sigma is multiplied, or the table would take up the invention.
+# Landmarks of a finger this much curled (first to last bone) are hidden in most views, and the detector invents them,
+# always too near the palm: their sigma is multiplied, or the table would take up the invention.
 CURLED_RAD, CURLED_SIGMA = np.radians(90), 4.0
 FINGER_ROWS = np.arange(5, 21).reshape(4, 4)        # MCP, PIP, DIP, tip of index .. pinky
 MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
@@ -51,7 +51,7 @@ def usable_pair(rig: StereoRig, index: int, left: list[HandKeypoints], right: li
 
 
 def diverse(pairs: list[HandPair], count: int) -> list[HandPair]:
-    """At most `count` pairs that differ most in posture and view: farthest-point sampling of their root-relative points."""
+    """At most `count` pairs that differ most in posture and view: farthest-point sampling, root-relative points."""
     if len(pairs) <= count:
         return list(pairs)
     features = np.stack([(pair.points_m - pair.points_m[0]).ravel() for pair in pairs])
@@ -64,8 +64,8 @@ def diverse(pairs: list[HandPair], count: int) -> list[HandPair]:
 
 
 def curl_factors(points_m: np.ndarray) -> np.ndarray:
-    """(21,) by which the detector's sigma grows for a hand of landmarks (21, 3): CURLED_SIGMA beyond the knuckle of a curled
-    finger, else 1. The thumb never hides in its own palm."""
+    """(21,) by which the detector's sigma grows for a hand of landmarks (21, 3): CURLED_SIGMA beyond the knuckle of a
+    curled finger, else 1. The thumb never hides in its own palm."""
     factors = np.ones(21)
     fingers = points_m[FINGER_ROWS]
     first, last = fingers[:, 1] - fingers[:, 0], fingers[:, 3] - fingers[:, 2]
@@ -93,7 +93,8 @@ def prepare(rig: StereoRig, pairs: list[HandPair], skeleton: Skeleton) -> tuple[
         seen = [view._replace(sigma_px=view.sigma_px * factors) for view in seen]
         views.append(PairViews(*seen, T.astype(np.float32)))
         rotation, angles = kinematics.solve(points)
-        starts.append(HandParameters(*(np.asarray(part, np.float32) for part in (rotation, angles, points[0], np.zeros(count)))))
+        start = rotation, angles, points[0], np.zeros(count)
+        starts.append(HandParameters(*(np.asarray(part, np.float32) for part in start)))
         triangulated.append(points)
     stack = lambda rows: jax.tree.map(lambda *leaves: np.stack(leaves), *rows)      # noqa: E731
     return stack(views), stack(starts), np.stack(triangulated)

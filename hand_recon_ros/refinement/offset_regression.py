@@ -24,8 +24,9 @@ FARTHEST_MATCH = 0.25       # mean landmark distance, in boxes: a detection fart
 
 @dataclass(frozen=True)
 class Sighting:
-    """One detected hand with its truth, as a right hand: keypoints_m (21, 3) and the rotations (21, 3, 3) of their joints in
-    the optical frame; points (21, 2) detected, normalised; focal_px (2,); sigma_px (21,); box_px, the hand's size."""
+    """One detected hand with its truth, as a right hand: keypoints_m (21, 3) and the rotations (21, 3, 3) of their
+    joints in the optical frame; points (21, 2) detected, normalised; focal_px (2,); sigma_px (21,); box_px, the hand's
+    size."""
     keypoints_m: np.ndarray
     rotations: np.ndarray
     points: np.ndarray
@@ -34,13 +35,14 @@ class Sighting:
     box_px: float
 
 
-def matched(hands: list[HandKeypoints], truths: list[HandEstimate], camera: Camera) -> list[tuple[HandKeypoints, HandEstimate]]:
+def matched(hands: list[HandKeypoints], truths: list[HandEstimate],
+            camera: Camera) -> list[tuple[HandKeypoints, HandEstimate]]:
     """Detections with the true hand they show: nearest in the image, of the same side, most landmarks about right."""
     if not hands or not truths:
         return []
     projected = [camera.project(np.asarray(truth.joints_m, np.float64)) for truth in truths]
-    costs = np.array([[np.linalg.norm(hand.points_px - points, axis=1).mean() / hand.box_size_px for points in projected]
-                      for hand in hands])
+    costs = np.array([[np.linalg.norm(hand.points_px - points, axis=1).mean() / hand.box_size_px
+                       for points in projected] for hand in hands])
     costs = np.where(np.isfinite(costs), costs, 1e3)
     rows, columns = linear_sum_assignment(costs)
     return [(hands[row], truths[column]) for row, column in zip(rows, columns)
