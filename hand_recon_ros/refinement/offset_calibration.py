@@ -24,7 +24,7 @@ OFFSET_SIGMA_M = 0.004
 # A detector repeats its errors from frame to frame and pose to pose, so that a hundred frames say no more about what
 # they share than ten independent ones would: the priors of the shared unknowns count this many times. Of 1, 10, 30, 100
 # and 300, 10 to 30 placed the hand best from one view in the seconds of the video left out. Counted once, with curled
-# fingers trusted, a table of 100 frames moved often-curled fingers' tips by 29 mm and fitted photographs of other people
+# fingers trusted, a table of 100 frames moved often-curled fingers' tips by 29 mm and fitted photographs of others
 # worse than none (median 2.3 against 2.0 % of the box).
 FRAMES_THAT_AGREE = 10.0
 SHAPE_DIRECTIONS = 2
