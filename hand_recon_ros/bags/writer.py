@@ -77,7 +77,8 @@ class BagWriter:
                 return
             writer.close()
             if self.path.exists():
-                shutil.rmtree(self.path)
+                # Renamed, not deleted first: at no moment is there less than one whole recording.
+                self.path.replace(self._parent / 'replaced')
             (self._parent / self.path.name).replace(self.path)
         finally:
             shutil.rmtree(self._parent, ignore_errors=True)

@@ -41,11 +41,11 @@ def sample_lighting(rng: np.random.Generator) -> Lighting:
     side = rng.choice([-1.0, 1.0])
     main = _toward(side * rng.uniform(0.2, 0.9), -rng.uniform(0.4, 1.0), -rng.uniform(0.35, 0.9))
     fill = _toward(-side * rng.uniform(0.5, 1.0), -rng.uniform(-0.1, 0.4), -rng.uniform(0.3, 0.8))
-    warm, strength = rng.uniform(-1, 1), rng.uniform(0.62, 1.0)
+    warm, strength = rng.uniform(-1, 1), rng.uniform(0.80, 1.15)
     main_colour = strength * np.array([1.0 + 0.05 * warm, 1.0, 1.0 - 0.10 * warm])
     fill_colour = rng.uniform(0.15, 0.4) * strength * np.array([1.0 - 0.06 * warm, 1.0, 1.0 + 0.08 * warm])
     bounce = lab_to_srgb(75, rng.normal(0, 4), rng.normal(4, 6)) ** 2.2
-    ambient = rng.uniform(0.55, 0.85)
+    ambient = rng.uniform(0.45, 0.72)
     return Lighting((Light(main, tuple(main_colour)), Light(fill, tuple(fill_colour))), sky=tuple(ambient * bounce),
                     ground=tuple(0.55 * ambient * bounce), softness=float(rng.uniform(0.015, 0.07)))
 

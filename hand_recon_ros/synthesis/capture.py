@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-MIDDLE_GREY, EXPOSURE_RANGE = 122.0, (0.85, 1.4)
+MIDDLE_GREY, EXPOSURE_RANGE = 132.0, (0.85, 1.4)
 
 
 @dataclass(frozen=True)
