@@ -1,4 +1,4 @@
-"""One camera: keypoint_node, mesh_node and tailor_node, and overlay_node where wanted. Needs a ROS installation's launch.
+"""One camera: keypoint_node, mesh_node, tailor_node, and overlay_node where wanted. Needs a ROS installation's launch.
 
 ros2 launch hand_recon_ros mono.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
 """
@@ -14,8 +14,9 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 PACKAGE = 'hand_recon_ros'
 NODES = ('keypoint_node', 'mesh_node', 'tailor_node', 'overlay_node')
-# Fast DDS 3 (Kilted) and 2 (Jazzy) read different names.
+# Fast DDS 3 (Kilted and later) complains about the name that Fast DDS 2 knows.
 PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+FAST_DDS_2 = ('humble', 'iron', 'jazzy')
 
 
 def generate_launch_description():
@@ -23,9 +24,9 @@ def generate_launch_description():
     arguments = [
         DeclareLaunchArgument('namespace', default_value='', description='Namespace of all nodes and relative topics.'),
         DeclareLaunchArgument('params_file', default_value=os.path.join(config, 'mono.yaml'),
-                              description='Parameters of all nodes; keys like /**/keypoint_node hold in any namespace.'),
+                              description='Parameters of all nodes; /**/keypoint_node holds in any namespace.'),
         DeclareLaunchArgument('image', default_value='image',
-                              description='Base topic of the images; the parameter image_transport chooses raw or compressed.'),
+                              description='Base topic of the images; parameter image_transport: raw or compressed.'),
         DeclareLaunchArgument('camera_info', default_value='camera_info',
                               description='Calibration that comes with the images.'),
         DeclareLaunchArgument('overlay', default_value='false', choices=('true', 'false'),
@@ -34,8 +35,9 @@ def generate_launch_description():
                               description='Follow /clock, as when a recording is replayed.'),
     ]
     # With Fast DDS's default of 512 KiB shared memory, camera images are lost more often than they arrive.
-    profile = [SetEnvironmentVariable(name, os.path.join(config, 'fastdds.xml')) for name in PROFILE_VARIABLES
-               if not any(os.environ.get(variable) for variable in PROFILE_VARIABLES)]
+    variable = PROFILE_VARIABLES[os.environ.get('ROS_DISTRO') in FAST_DDS_2]
+    chosen = any(os.environ.get(name) for name in PROFILE_VARIABLES)
+    profile = [] if chosen else [SetEnvironmentVariable(variable, os.path.join(config, 'fastdds.xml'))]
     sim_time = ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool)
     nodes = [
         Node(package=PACKAGE, executable=name, name=name, namespace=LaunchConfiguration('namespace'), output='screen',

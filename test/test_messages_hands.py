@@ -90,7 +90,8 @@ def test_wrong_keypoints_name_hand_and_field(field, value, message):
 
 
 @pytest.mark.parametrize('field, value, message', [
-    ('pose', [0.0] * 47, r'hands\[0\].pose'), ('vertices', [0.0] * 100, r'vertices: 100 values, expected a multiple of 3'),
+    ('pose', [0.0] * 47, r'hands\[0\].pose'),
+    ('vertices', [0.0] * 100, r'vertices: 100 values, expected a multiple of 3'),
     ('joints', [0.0] * 60, r'joints: 60 values, expected 63 \(21 x 3\)'), ('projection', 5, r'projection: 5'),
     ('joint_std', [0.0] * 20, 'joint_std')])
 def test_wrong_meshes_name_hand_and_field(field, value, message):

@@ -142,7 +142,8 @@ def test_one_pixel():
 
 def test_damaged_jpegs():
     whole = rgb_to_compressed(np.tile(RGB, (20, 20, 1)), 0, 'c').data.tobytes()
-    for data, text, field in ((b'', 'jpeg', 'data'), (whole[:len(whole) // 2], 'jpeg', 'data'), (b'hello', 'jpeg', 'data'),
+    for data, text, field in ((b'', 'jpeg', 'data'), (whole[:len(whole) // 2], 'jpeg', 'data'),
+                              (b'hello', 'jpeg', 'data'),
                               (whole, 'png', 'data'), (whole, 'h264', 'format'), (whole, '', 'format'),
                               (b'\xff\xd8' + b'\0' * 50 + b'\xff\xd9', 'jpeg', 'data'),
                               (whole, '16UC1; compressedDepth png', 'format')):

@@ -51,15 +51,16 @@ def test_an_image_of_one_pixel_has_no_hands(compressed):
 
 
 def test_silence_is_named(compressed):
-    compressed.wait_until(lambda: compressed.diagnosed('keypoint_node', '/image/compressed: last message'), 10.0, 'stale')
+    compressed.wait_until(lambda: compressed.diagnosed('keypoint_node', '/image/compressed: last message'),
+                          10.0, 'stale')
 
 
 def test_incompatible_quality_of_service_is_named():
     override = {'qos_overrides./image.subscription.reliability': 'reliable', 'always_on': 'true'}
     with Graph(('keypoint_node',), {'keypoint_node': override}) as graph:
         assert qos_profile_sensor_data.reliability.name == 'BEST_EFFORT'
-        graph.wait_until(lambda: graph.diagnosed('keypoint_node', 'incompatible quality of service (RELIABILITY)'), 15.0,
-                         'the mismatch to be named')
+        named = 'incompatible quality of service (RELIABILITY)'
+        graph.wait_until(lambda: graph.diagnosed('keypoint_node', named), 15.0, 'the mismatch to be named')
 
 
 def test_missing_topics_are_named():

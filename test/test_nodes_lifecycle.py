@@ -38,14 +38,16 @@ def test_down_to_unconfigured_and_up_again_twice(graph, name):
 
 
 def test_parameters_are_described(graph):
-    described = ask(graph, DescribeParameters, 'keypoint_node/describe_parameters', names=['track_gap_s', 'mode']).descriptors
+    answer = ask(graph, DescribeParameters, 'keypoint_node/describe_parameters', names=['track_gap_s', 'mode'])
+    described = answer.descriptors
     assert described[0].description.endswith('[s]') and described[0].floating_point_range[0].to_value == 10.0
     assert described[1].additional_constraints == 'one of: video, image'
 
 
 def test_a_parameter_cannot_change_under_a_configured_node(graph):
     value = ParameterValue(type=ParameterType.PARAMETER_INTEGER, integer_value=1)
-    result = ask(graph, SetParameters, 'keypoint_node/set_parameters', parameters=[Parameter(name='max_hands', value=value)])
+    change = Parameter(name='max_hands', value=value)
+    result = ask(graph, SetParameters, 'keypoint_node/set_parameters', parameters=[change])
     assert not result.results[0].successful
     assert result.results[0].reason == ('parameter max_hands: takes effect on configure; '
                                         'deactivate and clean up the node first')

@@ -62,7 +62,8 @@ def test_a_missing_file_is_refused(tmp_path):
 def test_a_node_ends_with_code_0(number):
     command = [sys.executable, '-u', '-m', 'hand_recon_ros.nodes.keypoint_node', '--ros-args', '--params-file',
                str(config_file('mono.yaml'))]
-    with subprocess.Popen(command, env=ros_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as node:
+    with subprocess.Popen(command, env=ros_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True) as node:
         for line in node.stdout:
             if 'active' in line:
                 break

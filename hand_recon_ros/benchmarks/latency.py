@@ -44,7 +44,8 @@ def run(args: argparse.Namespace) -> dict:
     rows[0] |= {'sent': measured['sent'], 'received': len(measured['latencies_ms']), 'dropped': measured['dropped'],
                 'hands_per_mesh': measured['hands'], 'rate_hz': measured['rate_hz']}
     return {'name': 'latency', 'rows': rows + measured['nodes'], 'seconds': args.seconds,
-            'image': f'{camera.width}x{camera.height} rgb8 at {args.rate:g} Hz', 'reference': 'MonoPipeline in one process'}
+            'image': f'{camera.width}x{camera.height} rgb8 at {args.rate:g} Hz',
+            'reference': 'MonoPipeline in one process'}
 
 
 def _load(recording: Path):

@@ -17,7 +17,8 @@ MESH_EVERY = 15
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--out', type=Path, default=Path('out/demo'), metavar='DIR', help='results (default %(default)s)')
+    parser.add_argument('--out', type=Path, default=Path('out/demo'), metavar='DIR',
+                        help='results (default %(default)s)')
     parser.add_argument('--recording', type=Path, default=RECORDING, metavar='BAG',
                         help='another recording (default: the bundled one)')
     parser.add_argument('--rate', type=float, default=1.0, help='playing speed (default %(default)s: real time)')
@@ -37,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     recorded = args.out / 'recorded'
     offsets = {'offsets': args.offsets}
-    print(f'nodes: starting keypoint_node, mesh_node, tailor_node (domain of their own) for {args.recording}', flush=True)
+    print(f'nodes: starting keypoint_node, mesh_node, tailor_node (domain of their own) for {args.recording}',
+          flush=True)
     with tqdm(unit='image', disable=not sys.stderr.isatty(), desc='playing') as bar:
         def progress(image: int, count: int) -> None:
             bar.total = count
@@ -118,9 +120,11 @@ class _Frames:
         with BagReader(self.recording) as bag:
             camera = None
             if self.camera.info:
-                camera = next(camera_from_msg(info, self.camera.rectified) for _, _, info in bag.messages(self.camera.info))
+                info = next(message for _, _, message in bag.messages(self.camera.info))
+                camera = camera_from_msg(info, self.camera.rectified)
             for index, (_, _, message) in enumerate(bag.messages(self.camera.image)):
-                yield Frame.from_image(to_rgb(message), camera, to_ns(message.header.stamp), message.header.frame_id, index)
+                yield Frame.from_image(to_rgb(message), camera, to_ns(message.header.stamp),
+                                       message.header.frame_id, index)
 
 
 def _evaluate(frames: _Frames) -> tuple[dict, str]:
@@ -155,7 +159,8 @@ def _draw(frames: _Frames, out: Path) -> None:
     stamps = sorted({*frames.truths, *frames.meshes})
     gap_s = float(np.median(np.diff(stamps))) / 1e9 if len(stamps) > 1 else 1 / 30
     with VideoWriter(out / 'overlay.mp4', 1 / gap_s) as video:
-        for frame in tqdm(frames.images(), total=len(stamps), unit='image', desc='drawing', disable=not sys.stderr.isatty()):
+        for frame in tqdm(frames.images(), total=len(stamps), unit='image', desc='drawing',
+                          disable=not sys.stderr.isatty()):
             hands = frames.meshes.get(frame.stamp_ns, ([], 0.0, ''))[0]
             video.write(renderer.draw(frame, hands, frames.keypoints.get(frame.stamp_ns, [])))
             if frame.index % MESH_EVERY == 0:

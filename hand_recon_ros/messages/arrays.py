@@ -1,7 +1,8 @@
 """Flat message arrays <-> NumPy, shape-checked both ways.
 
-The generated classes do not check what they are given: ten floats in a longer fixed array serialise past the buffer, and
-a NumPy array in an unbounded field is copied value by value (240 us for a mesh). Everything goes through here instead.
+The generated classes do not check what they are given: ten floats in a longer fixed array serialise past the buffer,
+and a NumPy array in an unbounded field is copied value by value (240 us for a mesh). Everything goes through here
+instead.
 """
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ def integers(name: str, value, shape: tuple, typecode: str) -> array.array:
     return array.array(typecode, checked(name, raw, shape, np.dtype(typecode)).tobytes())
 
 
-def matrix(name: str, value, columns: int, rows: int | None = None, dtype=np.float32, finite: bool = True) -> np.ndarray:
+def matrix(name: str, value, columns: int, rows: int | None = None, dtype=np.float32,
+           finite: bool = True) -> np.ndarray:
     """(rows, columns) array of a flat message field; ValueError names the field and the length it should have had."""
     flat = np.asarray(value, dtype=dtype)
     wanted = f'a multiple of {columns}' if rows is None else f'{rows * columns} ({rows} x {columns})'

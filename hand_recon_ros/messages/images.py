@@ -1,8 +1,8 @@
 """The one adapter between image messages and RGB arrays. Bad sizes, encodings and damaged data are a ValueError.
 
 Plain 8-bit images take a direct path (zero-copy for rgb8), because it costs nothing and honours `step`. What remains,
-Bayer, YUV and 16-bit, goes through cv_bridge where cv_bridge can do it. There are two of them: the compiled one of a ROS
-installation, which can do all of it, and PyPI's pure Python one, written for ROS 1, whose tables lack YUV, depth
+Bayer, YUV and 16-bit, goes through cv_bridge where cv_bridge can do it. There are two of them: the compiled one of a
+ROS installation, which can do all of it, and PyPI's pure Python one, written for ROS 1, whose tables lack YUV, depth
 conversion, 16-bit Bayer and bayer_grbg8, and which ignores `step`. Rows are therefore unpadded first, and the
 conversions that the installed one lacks are OpenCV's own.
 """

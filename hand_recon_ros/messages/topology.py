@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Topology:
     """What a client needs to draw a HandMesh. faces_right, faces_left: (F, 3), counter-clockwise from outside.
 
-    uvs: (T, 2) in 0..1, v up, and uv_faces: (F, 3) of the right hand; both None for a model without texture coordinates.
+    uvs: (T, 2) in 0..1, v up, and uv_faces: (F, 3) of the right hand; both None where the model has none.
     joint_parents: (16,), -1 for the wrist. tip_vertices: (5,) thumb, index, middle, ring, pinky.
     """
     model: str

@@ -9,7 +9,7 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 
 
 class Diagnostics:
-    """Publishes the state of `node` at `rate_hz` on /diagnostics, by a clock that runs when simulated time stands still.
+    """Publishes the state of `node` at `rate_hz` on /diagnostics, by a clock that runs while simulated time stands.
 
     problems(): [(kind, text, level)] of all that is wrong now. values(): {key: text}. idle(): what a healthy node says.
     """

@@ -1,4 +1,4 @@
-"""The environment that ROS 2 from wheels needs, and what a ROS installation sets by itself. Nothing set is overridden."""
+"""The environment that ROS 2 from wheels needs and a ROS installation sets by itself. Nothing set is overridden."""
 from __future__ import annotations
 
 import os
@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 
 PACKAGE = 'hand_recon_ros'
-# Fast DDS 3 (Kilted) and 2 (Jazzy) read different names.
+# Fast DDS 3 (Kilted and later, the wheels) complains about the name that Fast DDS 2 knows.
 PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+FAST_DDS_2 = ('humble', 'iron', 'jazzy')
 
 
 def share_folder() -> Path:
@@ -42,7 +43,8 @@ def ros_environment(base: dict | None = None) -> dict:
     environment['PYTHONPATH'] = os.pathsep.join([package, *others])
     if not any(environment.get(name) for name in PROFILE_VARIABLES):
         # Without large shared memory nearly all camera images are lost (README).
-        environment.update({name: str(config_file('fastdds.xml')) for name in PROFILE_VARIABLES})
+        name = PROFILE_VARIABLES[environment.get('ROS_DISTRO') in FAST_DDS_2]
+        environment[name] = str(config_file('fastdds.xml'))
     if not environment.get('HOME') and not environment.get('ROS_LOG_DIR') and not environment.get('ROS_HOME'):
         environment['ROS_LOG_DIR'] = str(Path(tempfile.gettempdir()) / f'ros-log-{os.getuid()}')
     return environment

@@ -1,4 +1,4 @@
-"""The base of every node: lifecycle, parameters, inputs that are open only while somebody listens, worker, diagnostics."""
+"""The base of every node: lifecycle, parameters, inputs open only while somebody listens, worker, diagnostics."""
 from __future__ import annotations
 
 import time

@@ -12,7 +12,8 @@ from hand_recon_ros.msg import HandIdentity as HandIdentityMsg
 from hand_recon_ros.msg import HandKeypointsArray, HandMeshArray
 from hand_recon_ros.nodes.camera_source import RECTIFIED, CameraSource
 from hand_recon_ros.nodes.lifecycle import HandNode
-from hand_recon_ros.nodes.model_settings import LATCHED, MODEL_SPECS, check_detector, check_identity, load_model_and_offsets
+from hand_recon_ros.nodes.model_settings import (
+    LATCHED, MODEL_SPECS, check_detector, check_identity, load_model_and_offsets)
 from hand_recon_ros.nodes.parameters import ParameterSpec
 from hand_recon_ros.types import Frame
 
@@ -51,7 +52,8 @@ class MeshNode(HandNode):
         self._model, offsets = load_model_and_offsets(self)
         self._estimator = build_estimator(self.setting('estimator'), self._model, offsets.offsets_m)
         if self._estimator.needs_image:
-            raise ValueError(f'parameter estimator: {self._estimator.name!r} needs the image, expected one that does not')
+            raise ValueError(f'parameter estimator: {self._estimator.name!r} needs the image, '
+                             'expected one that does not')
         rehearse(self._estimator, self._model, self._detector)
 
     def release(self) -> None:

@@ -33,5 +33,6 @@ def check_detector(keypoints: list[HandKeypoints], detector: str) -> None:
 def check_identity(identity: HandIdentity, model: str) -> HandIdentity:
     """The identity, or ValueError when its shape belongs to another model."""
     if identity.model != model:
-        raise ValueError(f'identity {identity.name!r}: of model {identity.model!r}, expected {model!r} (parameter model)')
+        raise ValueError(f'identity {identity.name!r}: of model {identity.model!r}, expected {model!r} '
+                         '(parameter model)')
     return identity

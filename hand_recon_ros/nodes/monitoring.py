@@ -1,4 +1,4 @@
-"""What a node knows about its own health: rates, latencies, drops, and what is wrong with each input. No ROS in here."""
+"""What a node knows of its own health: rates, latencies, drops, and what is wrong with each input. No ROS in here."""
 from __future__ import annotations
 
 import threading
@@ -87,7 +87,8 @@ class InputMonitor:
         if not publishers:
             return 'missing', f'{self.topic}: no publisher'
         came = f'last message {silent_s:.1f} s ago' if self._arrivals else f'no message in {silent_s:.1f} s'
-        return 'stale', f'{self.topic}: {came}, though there {"is a publisher" if publishers == 1 else "are publishers"}'
+        source = 'is a publisher' if publishers == 1 else 'are publishers'
+        return 'stale', f'{self.topic}: {came}, though there {source}'
 
     def summary(self) -> str:
         """One line for a diagnostics entry."""

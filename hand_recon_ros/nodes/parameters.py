@@ -84,7 +84,8 @@ def refusing_callback(specs: tuple[ParameterSpec, ...], configured):
                 continue
             reason = spec.refusal(parameter.value)
             if not reason and configured():
-                reason = f'parameter {parameter.name}: takes effect on configure; deactivate and clean up the node first'
+                reason = f'parameter {parameter.name}: takes effect on configure; '\
+                         'deactivate and clean up the node first'
             if reason:
                 return SetParametersResult(successful=False, reason=reason)
         return SetParametersResult(successful=True)

@@ -27,7 +27,8 @@ class BagPlayer:
         self._topics = list(known if topics is None else topics)
         missing = [topic for topic in self._topics if topic not in known]
         if missing:
-            raise ValueError(f'topics: {missing[0]!r} is not in the recording, expected one of {", ".join(sorted(known))}')
+            raise ValueError(f'topics: {missing[0]!r} is not in the recording, '
+                             f'expected one of {", ".join(sorted(known))}')
         self._clock = node.create_publisher(Clock, '/clock', 10)
         self._publishers = {topic: node.create_publisher(message_class(known[topic].type_name), topic,
                                                          _qos(known[topic].latched)) for topic in self._topics}
@@ -36,7 +37,8 @@ class BagPlayer:
         """How many subscribe to a played topic."""
         return self._publishers[topic].get_subscription_count()
 
-    def play(self, between: Callable[[], None] = lambda: None, before: Callable[[str, int], None] = lambda *_: None) -> int:
+    def play(self, between: Callable[[], None] = lambda: None,
+             before: Callable[[str, int], None] = lambda *_: None) -> int:
         """Play once, from the calling thread; returns the number of messages. Another thread may spin the node.
 
         between(): called while waiting, at least every 50 ms. before(topic, stamp_ns): called before each message.

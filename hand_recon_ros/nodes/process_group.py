@@ -32,7 +32,7 @@ def follow_parent() -> None:
 
 
 def end(processes: list[subprocess.Popen], patience_s: float = 8.0) -> list[int]:
-    """SIGINT, then SIGTERM, then SIGKILL to whole groups, sharing `patience_s`; returns the pids that had to be killed."""
+    """SIGINT, then SIGTERM, then SIGKILL to whole groups, sharing `patience_s`; returns the pids it had to kill."""
     for number, share in ((signal.SIGINT, 0.6), (signal.SIGTERM, 0.4)):
         for process in processes:
             if process.poll() is None:

@@ -45,7 +45,8 @@ def replay_mono(recording: Path, out: Path, rate: float = 1.0, params_file: Path
         nodes = mono_nodes(camera.base, camera.info or 'camera_info', use_sim_time=True,
                            parameters=_parameters(camera, parameters or {}))
         began_s = time.monotonic()
-        with Session(nodes, params_file, report=report, name='replay') as session, BagWriter(out, overwrite=True) as writer:
+        with Session(nodes, params_file, report=report, name='replay') as session, \
+                BagWriter(out, overwrite=True) as writer:
             session.wait_until_active()
             recorder = BagRecorder(session.node, writer, RECORDED)
             played = [camera.image] + ([camera.info] if camera.info else [])

@@ -64,7 +64,7 @@ class Session:
             pass
 
     def wait_until(self, condition, timeout_s: float, what: str) -> None:
-        """Until condition(), keeping the nodes supervised; ValueError naming `what` was waited for when it takes too long."""
+        """Until condition(), keeping the nodes supervised; ValueError naming `what` when it takes too long."""
         deadline = time.monotonic() + timeout_s
         while not condition():
             self.supervisor.poll()

@@ -16,7 +16,8 @@ from hand_recon_ros.msg import HandKeypointsArray, HandMeshArray, HandTopology
 from hand_recon_ros.nodes.camera_source import RECTIFIED, CameraSource
 from hand_recon_ros.nodes.lifecycle import HandNode
 from hand_recon_ros.nodes.markers import MarkerPainter
-from hand_recon_ros.nodes.model_settings import LATCHED, MODEL_SPECS, check_detector, check_identity, load_model_and_offsets
+from hand_recon_ros.nodes.model_settings import (
+    LATCHED, MODEL_SPECS, check_detector, check_identity, load_model_and_offsets)
 from hand_recon_ros.nodes.parameters import ParameterSpec
 from hand_recon_ros.nodes.synchronisation import StampMatcher
 from hand_recon_ros.nodes.tf_frames import hands_to_tf
@@ -110,8 +111,9 @@ class TailorNode(HandNode):
         camera = None if weak or not estimates else self._camera.camera(seen.image_width, seen.image_height)
         frame = Frame(seen.image_width, seen.image_height, None, camera, stamp_ns, frame_id)
         refined = self._tailor.refine(frame, keypoints, estimates, self._identity) if estimates else []
+        method = f'{initial.method}+{self._tailor.name}'
         took_s = time.monotonic() - started
-        self._output.publish(estimates_to_msg(refined, stamp_ns, frame_id, f'{initial.method}+{self._tailor.name}', took_s,
+        self._output.publish(estimates_to_msg(refined, stamp_ns, frame_id, method, took_s,
                                               took_s + initial.total_latency_s))
         self.published(started, stamp_ns)
         if self._tf is not None and refined:
