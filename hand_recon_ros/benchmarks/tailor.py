@@ -23,6 +23,8 @@ from hand_recon_ros.types import Frame, HandKeypoints
 
 HELP = "the tailor against HandTailor's structure (jitted gradient and update in a Python loop, all vertices skinned)"
 CAMERA = Camera(640, 480, np.array([[600.0, 0, 319.5], [0, 600, 239.5], [0, 0, 1]]))
+# Each hand is timed this often and the best counts: both sides are held up by other programs.
+REPEATS = 5
 PIXEL_NOISE, POINT_NOISE_M = 0.015, 0.008
 
 
@@ -40,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict:
-    """Rows: ours and the package's Adam against 20 and 100 steps of the reference loop."""
+    """Rows: ours and the package's Adam against 20 and 100 steps of the reference loop; median over hands, best of five."""
     if args.hands < 1:
         raise ValueError(f'--hands: {args.hands}, expected at least 1')
     model = load_hand_model('open_hand')
@@ -86,19 +88,27 @@ def _measure_tailor(tailor: Tailor, skeleton, cases) -> tuple[float, float]:
     energy = jax.jit(lambda p, o: (joint_location(place(skeleton, p)[1], p.root, o) ** 2).mean())
     times, energies = [], []
     for case in cases:
-        started = time.perf_counter()
-        fitted = tailor.fit([case.observation], [case.start])
-        times.append(time.perf_counter() - started)
+        seconds, fitted = _best_time(lambda: tailor.fit([case.observation], [case.start]))
+        times.append(seconds)
         energies.append(float(energy(jax.tree.map(lambda a: a[0], fitted.parameters), case.observation)))
     return float(np.median(times) * 1e3), float(np.mean(energies))
 
 
 def _measure_loop(loop: HandTailorLoop, skeleton, cases, steps: int) -> tuple[float, float]:
     times, energies = [], []
-    for case in [cases[0], *cases]:                     # the first one compiles and is not counted
+    for case in cases:
         pose, root = to_pose(case.start, skeleton.axes, 'right')
-        started = time.perf_counter()
-        result = loop.fit(pose, case.start.shape, root, case.observation, steps)
-        times.append(time.perf_counter() - started)
+        seconds, result = _best_time(lambda: loop.fit(pose, case.start.shape, root, case.observation, steps))
+        times.append(seconds)
         energies.append(loop.reprojection_energy(*result, root, case.observation))
-    return float(np.median(times[1:]) * 1e3), float(np.mean(energies[1:]))
+    return float(np.median(times) * 1e3), float(np.mean(energies))
+
+
+def _best_time(call):
+    """Least seconds of REPEATS calls, the compiling first one aside, and the last result."""
+    seconds = []
+    for _ in range(REPEATS + 1):
+        started = time.perf_counter()
+        result = call()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds[1:]), result

@@ -101,7 +101,9 @@ def angles_to_rotations(angles, axes):
         xp.stack([ca * ct, -ca * st, sa], axis=-1),
         xp.stack([cf * st + sf * sa * ct, cf * ct - sf * sa * st, -sf * ca], axis=-1),
         xp.stack([sf * st - cf * sa * ct, sf * ct + cf * sa * st, cf * ca], axis=-1)], axis=-2)
-    return axes @ local @ xp.matrix_transpose(axes)
+    # Sums of products, which XLA fuses; see hand_model.landmarks.
+    turned = xp.sum(axes[..., :, :, None] * local[..., None, :, :], axis=-2)
+    return xp.sum(turned[..., :, None, :] * axes[..., None, :, :], axis=-1)
 
 
 def rotations_to_angles(rotations, axes):

@@ -64,27 +64,34 @@ def place(skeleton: Skeleton, parameters: HandParameters):
 
     Returns keypoints (21, 3) of the model and landmarks (21, 3) by the detector's definition, metres, optical frame.
     """
-    joints = skeleton.joints + skeleton.joint_dirs @ parameters.shape
+    joints = skeleton.joints + (skeleton.joint_dirs * parameters.shape).sum(-1)
     local = angles_to_rotations(parameters.angles, skeleton.axes)
     # Three levels, five fingers at a time: world rotations and positions of the chains.
     root = parameters.rotation
-    first = root @ local[FIRST - 1]
-    second = first @ local[SECOND - 1]
-    third = second @ local[THIRD - 1]
-    at_first = parameters.root + (joints[FIRST] - joints[0]) @ root.T
+    first = _multiply(root, local[FIRST - 1])
+    second = _multiply(first, local[SECOND - 1])
+    third = _multiply(second, local[THIRD - 1])
+    at_first = parameters.root + _rotate(root, joints[FIRST] - joints[0])
     at_second = at_first + _rotate(first, joints[SECOND] - joints[FIRST])
     at_third = at_second + _rotate(second, joints[THIRD] - joints[SECOND])
     rotations = jnp.concatenate([root[None], jnp.stack([first, second, third], 1).reshape(15, 3, 3)])
     positions = jnp.concatenate([parameters.root[None], jnp.stack([at_first, at_second, at_third], 1).reshape(15, 3)])
     # Tip vertices: linear blend skinning with pose correctives, as in hand_model.skinning.
     correctives = skeleton.tip_pose_dirs @ (local - jnp.eye(3)).reshape(135)
-    tips = skeleton.tips + skeleton.tip_dirs @ parameters.shape + correctives
-    moved = jnp.einsum('jab,tjb->tja', rotations, tips[:, None] - joints) + positions
-    tips = jnp.einsum('tj,tja->ta', skeleton.tip_weights, moved)
+    tips = skeleton.tips + (skeleton.tip_dirs * parameters.shape).sum(-1) + correctives
+    moved = _rotate(rotations, tips[:, None] - joints) + positions
+    tips = (skeleton.tip_weights[..., None] * moved).sum(1)
     keypoints = jnp.concatenate([positions, tips])[np.asarray(KEYPOINT_ROWS)]
     landmarks = keypoints + _rotate(rotations[np.asarray(KEYPOINT_JOINTS)], skeleton.offsets)
     return keypoints, landmarks
 
 
+# Sums of products instead of matmul: XLA fuses them with what comes before and after, where every tiny matrix product
+# of its own would cost a dispatch. The tailor's loop is a third faster for it.
+
 def _rotate(rotations, vectors):
-    return jnp.einsum('...ab,...b->...a', rotations, vectors)
+    return (rotations * vectors[..., None, :]).sum(-1)
+
+
+def _multiply(first, second):
+    return (first[..., :, :, None] * second[..., None, :, :]).sum(-2)

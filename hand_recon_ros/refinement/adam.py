@@ -38,4 +38,4 @@ class Adam:
 
         parameters, _, _ = jax.lax.fori_loop(0, self.iterations, iterate, (initial, zero, zero))
         jacobian = jax.jacfwd(lambda step: residual(space.moved(parameters, step)))(zero)
-        return Fit(parameters, energy(initial) / 2, energy(parameters) / 2, jacobian.T @ jacobian)
+        return Fit(parameters, energy(parameters) / 2, jacobian.T @ jacobian)

@@ -14,9 +14,8 @@ DAMPING_FLOOR = 1e-7
 
 
 class Fit(NamedTuple):
-    """Fitted parameters, the energy (half the sum of squares) before and after, and the information J^T J (P, P)."""
+    """Fitted parameters, their energy (half the sum of squares), and the information J^T J of a step (P, P)."""
     parameters: HandParameters
-    energy_before: jnp.ndarray
     energy: jnp.ndarray
     information: jnp.ndarray
 
@@ -24,7 +23,7 @@ class Fit(NamedTuple):
 @dataclass(frozen=True)
 class GaussNewton:
     """Damped Gauss-Newton: each step is kept only if it lowers the energy, otherwise the damping grows."""
-    iterations: int = 6
+    iterations: int = 5
 
     def __call__(self, residual, initial: HandParameters, space: StepSpace) -> Fit:
         """Minimise |residual(parameters)|^2 / 2 from `initial`; JAX-traceable, to be jitted and batched by the caller."""
@@ -35,17 +34,20 @@ class GaussNewton:
             return jacobian @ jacobian.T, jacobian @ value, value @ value / 2
 
         def iterate(_, state):
-            parameters, information, gradient, energy, damping = state
-            diagonal = jnp.diagonal(information)
-            damped = information + jnp.diag(damping * (diagonal + 1e-3))
-            step = -jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(damped), gradient)
-            # A failed factorisation gives NaN: such a step is refused like any that does not help.
-            candidate = space.moved(parameters, step)
+            candidate, parameters, information, gradient, energy, damping = state
             new = (candidate, *linearise(candidate))
+            # False for NaN too, which a failed factorisation gives: such a step is refused like any that does not help.
             better = new[3] < energy
-            kept = jax.tree.map(lambda a, b: jnp.where(better, a, b), new, (parameters, information, gradient, energy))
-            return (*kept, jnp.where(better, jnp.maximum(damping * DAMPING_DOWN, DAMPING_FLOOR), damping * DAMPING_UP))
+            parameters, information, gradient, energy = jax.tree.map(
+                lambda a, b: jnp.where(better, a, b), new, (parameters, information, gradient, energy))
+            damping = jnp.where(better, jnp.maximum(damping * DAMPING_DOWN, DAMPING_FLOOR), damping * DAMPING_UP)
+            damped = information + jnp.diag(damping * (jnp.diagonal(information) + 1e-3))
+            step = -jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(damped), gradient)
+            return space.moved(parameters, step), parameters, information, gradient, energy, damping
 
-        start = (initial, *linearise(initial), jnp.asarray(DAMPING_START, initial.root.dtype))
-        parameters, information, _, energy, _ = jax.lax.fori_loop(0, self.iterations, iterate, start)
-        return Fit(parameters, start[3], energy, information)
+        # The first pass only evaluates the start: one linearisation in the program instead of two.
+        real = initial.root.dtype
+        nothing = jnp.zeros((space.size, space.size), real), jnp.zeros(space.size, real), jnp.asarray(jnp.inf, real)
+        start = (initial, initial, *nothing, jnp.asarray(DAMPING_START / DAMPING_DOWN, real))
+        _, parameters, information, _, energy, _ = jax.lax.fori_loop(0, self.iterations + 1, iterate, start)
+        return Fit(parameters, energy, information)

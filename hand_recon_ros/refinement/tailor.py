@@ -18,6 +18,7 @@ from hand_recon_ros.refinement.energies import AnatomicalEnergy, HandTailorEnerg
 from hand_recon_ros.refinement.gauss_newton import GaussNewton
 from hand_recon_ros.refinement.observations import Observation, observe
 from hand_recon_ros.hand_model.parameters import HandParameters, StepSpace, from_pose, to_pose
+from hand_recon_ros.refinement.packing import Packing
 from hand_recon_ros.refinement.residuals import reprojection_px
 from hand_recon_ros.hand_model.landmarks import build_skeleton, place
 from hand_recon_ros.types import Frame, HandEstimate, HandIdentity, HandKeypoints, checked_choice
@@ -28,10 +29,9 @@ SOLVERS = ('gauss_newton', 'adam')
 
 
 class Tailored(NamedTuple):
-    """One batch of fits: parameters, energy before and after (N,), keypoint std (N, 21) m, reprojection rms (N,) px."""
+    """One batch of fits: parameters, energy (N,), keypoint std (N, 21) m, reprojection rms (N,) px."""
     parameters: HandParameters
-    energy_before: jnp.ndarray
-    energy_after: jnp.ndarray
+    energy: jnp.ndarray
     joint_std: jnp.ndarray
     reprojection_px: jnp.ndarray
 
@@ -59,7 +59,6 @@ class Tailor:
         self._model, self._max_hands = model, max_hands
         self._skeleton = build_skeleton(model, offsets_m)
         self._hand = JaxHand(model)
-        self._fit_batch = jax.jit(jax.vmap(self._fit))
         self._compile()
 
     def refine(self, frame: Frame, keypoints: list[HandKeypoints], estimates: list[HandEstimate],
@@ -78,10 +77,9 @@ class Tailor:
 
     def fit(self, observations: list[Observation], initial: list[HandParameters]) -> Tailored:
         """The compiled fit alone, for one group of at most max_hands hands (NumPy in, NumPy out)."""
-        filling = [0] * (self._max_hands - len(initial))
-        pick = list(range(len(initial))) + filling
-        batch = jax.tree.map(lambda *leaves: np.stack(leaves), *[(initial[i], observations[i]) for i in pick])
-        return jax.tree.map(np.asarray, self._fit_batch(*batch))
+        rows = [self._input.pack(hand) for hand in zip(initial, observations)]
+        rows += rows[:1] * (self._max_hands - len(rows))
+        return self._output.unpack(np.asarray(self._fit_batch(np.stack(rows))))
 
     def _refine_group(self, frame, keypoints, estimates, identity):
         count = self._model.shape_size
@@ -91,7 +89,7 @@ class Tailor:
         results = []
         for row, (estimate, hand) in enumerate(zip(estimates, keypoints)):
             parameters = HandParameters(*(leaf[row] for leaf in fitted.parameters))
-            if not np.isfinite(fitted.energy_after[row]):
+            if not np.isfinite(fitted.energy[row]):
                 raise ValueError(f'track {hand.track_id}: the fit is not finite, expected finite keypoints in front of the camera')
             results.append(self._estimate(frame, estimate, hand, parameters, fitted, row, identity))
         return results
@@ -121,7 +119,7 @@ class Tailor:
         spread = jax.scipy.linalg.cho_solve(factor, push.reshape(63, size).T)
         variance = jnp.sum(push.reshape(63, size).T * spread, axis=0).reshape(21, 3)
         pixels = reprojection_px(place(self._skeleton, fit.parameters)[1], fit.parameters.root, observation)
-        return Tailored(fit.parameters, fit.energy_before, fit.energy, jnp.sqrt(jnp.mean(variance, -1)),
+        return Tailored(fit.parameters, fit.energy, jnp.sqrt(jnp.mean(variance, -1)),
                         jnp.sqrt(jnp.mean(jnp.sum(pixels ** 2, -1))))
 
     def _estimate(self, frame, estimate, keypoints, parameters, fitted, row, identity) -> HandEstimate:
@@ -138,4 +136,11 @@ class Tailor:
         observation = Observation(*(np.asarray(f, np.float32) for f in (
             landmarks[:, :2] / landmarks[:, 2:], (500, 500), np.ones(21), 0.0, 100.0, np.zeros((20, 3)), np.zeros(20),
             zero_shape, zero_shape + 1)))
+        self._input = Packing.of((parameters, observation))
+        self._output = Packing.of(jax.eval_shape(self._fit, parameters, observation))
+
+        def fit_packed(row):
+            return self._output.pack(self._fit(*self._input.unpack(row)), jnp.concatenate)
+
+        self._fit_batch = jax.jit(jax.vmap(fit_packed))
         self.fit([observation], [parameters])
