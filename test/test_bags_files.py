@@ -106,7 +106,7 @@ def test_wrong_use_is_refused(tmp_path):
         BagWriter(tmp_path / 'bag', 'zip')
     with BagWriter(tmp_path / 'bag') as bag:
         bag.write('/hands', hands(1), START)
-        with pytest.raises(ValueError, match="type 'geometry_msgs/msg/PointStamped', expected 'hand_recon_ros/msg/HandMeshArray'"):
+        with pytest.raises(ValueError, match="/PointStamped', expected 'hand_recon_ros/msg/HandMeshArray'"):
             bag.write('/hands', PointStamped(), START)
         with pytest.raises(ValueError, match='stamp_ns: -1'):
             bag.write('/hands', hands(1), -1)
@@ -140,7 +140,8 @@ def test_damaged_recordings(tmp_path, storage, damage):
     elif damage == 'payload':
         file.write_bytes(data.replace(b'\x2c\x01\x00\x00', b'\xff\xff\xff\x7f'))      # 300 vertices become 2^31 - 1
     else:
-        file.write_bytes({'cut': data[:len(data) // 2], 'emptied': b'', 'zeroed': data[:64] + bytes(len(data) - 64)}[damage])
+        damaged = {'cut': data[:len(data) // 2], 'emptied': b'', 'zeroed': data[:64] + bytes(len(data) - 64)}
+        file.write_bytes(damaged[damage])
     with pytest.raises(ValueError, match='bag: ') as refusal:
         with BagReader(path) as bag:
             list(bag.messages())

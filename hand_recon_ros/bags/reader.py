@@ -89,7 +89,7 @@ class BagReader:
         return self._reader.end_time - 1 - self._reader.start_time
 
     def messages(self, topics=None) -> Iterator[tuple[str, int, object]]:
-        """(topic, stamp_ns, message) in order of time, of all topics or those named; ValueError for an unknown topic."""
+        """(topic, stamp_ns, message) in order of time, of all topics or those named; ValueError for an unknown one."""
         for topic, stamp_ns, data, cls in self._selected(topics):
             with _one_clear_error(self.path):
                 message = deserialize_message(data, cls)

@@ -65,7 +65,8 @@ class BagWriter:
         if not 0 <= int(stamp_ns) < 2 ** 63:
             raise ValueError(f'stamp_ns: {stamp_ns}, expected 0 to 2^63 - 1')
         data, store = serialize_message(message), typestore()
-        # Fast CDR leaves padding bytes as they were in memory; rosbags writes zeros, so that equal messages are equal bytes.
+        # Fast CDR leaves padding bytes as they were in memory; rosbags writes zeros: equal messages,
+        # equal bytes.
         data = store.serialize_cdr(store.deserialize_cdr(data, name), name)
         self._writer.write(connection, int(stamp_ns), data)
 

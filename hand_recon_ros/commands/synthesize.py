@@ -21,13 +21,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='person, light, room, motion and noise all follow from it (%(default)s)')
     parser.add_argument('--cameras', type=int, choices=(1, 2), default=SceneConfig.cameras,
                         help='one camera, or a rectified pair (%(default)s)')
-    parser.add_argument('--baseline-mm', type=float, default=1000 * SceneConfig.baseline_m, help='of a pair (%(default)s)')
-    parser.add_argument('--hands', type=int, choices=(1, 2), default=SceneConfig.hands, help='a right hand, or both (%(default)s)')
+    parser.add_argument('--baseline-mm', type=float, default=1000 * SceneConfig.baseline_m,
+                        help='of a pair (%(default)s)')
+    parser.add_argument('--hands', type=int, choices=(1, 2), default=SceneConfig.hands,
+                        help='a right hand, or both (%(default)s)')
     parser.add_argument('--size', type=image_size, default=(SceneConfig.width, SceneConfig.height), metavar='WxH',
                         help='of the images, pixels (640x480)')
     parser.add_argument('--view', choices=tuple(VIEWS), default=SceneConfig.view,
                         help='a camera before the person, or at their head (%(default)s)')
-    parser.add_argument('--backgrounds', type=Path, metavar='FOLDER', help='photographs to put behind the hands (default: a generated room)')
+    parser.add_argument('--backgrounds', type=Path, metavar='FOLDER',
+                        help='photographs to put behind the hands (default: a generated room)')
     parser.add_argument('--jpeg-quality', type=int, default=90, metavar='Q', help='1 to 100 (%(default)s)')
     parser.add_argument('--storage', choices=tuple(STORAGES), default='mcap', help='(%(default)s)')
     parser.add_argument('--no-vertices', action='store_true',

@@ -10,7 +10,7 @@ from hand_recon_ros.rendering.context import gl_context
 
 
 def bake(faces, uvs, uv_faces, values, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Per-vertex values (V, C) in UV space: (size, size, C) float32, row 0 at v = 1, and the (size, size) bool texels."""
+    """Per-vertex values (V, C) in UV space: (size, size, C) float32, row 0 at v = 1, and the covered texels, bool."""
     context = gl_context()
     values = np.asarray(values, np.float32)
     channels = values.shape[1]
@@ -44,6 +44,6 @@ def bake(faces, uvs, uv_faces, values, size: int) -> tuple[np.ndarray, np.ndarra
 
 
 def spread(image, covered) -> np.ndarray:
-    """The image with every uncovered texel set to the nearest covered one, so that filtering does not bleed at seams."""
+    """The image with every uncovered texel set to the nearest covered one, lest filtering bleed at seams."""
     rows, columns = distance_transform_edt(~covered, return_distances=False, return_indices=True)
     return image[rows, columns]

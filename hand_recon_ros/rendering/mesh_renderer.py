@@ -34,7 +34,8 @@ class Lighting:
 
     def __post_init__(self):
         casters = [light.casts_shadow for light in self.lights]
-        if len(casters) > shaders.MAX_LIGHTS or sum(casters) > shaders.MAX_SHADOWS or casters != sorted(casters, reverse=True):
+        too_many = len(casters) > shaders.MAX_LIGHTS or sum(casters) > shaders.MAX_SHADOWS
+        if too_many or casters != sorted(casters, reverse=True):
             raise ValueError(f'lights: {len(casters)} with shadows {casters}, expected at most {shaders.MAX_LIGHTS}, '
                              f'the at most {shaders.MAX_SHADOWS} shadow casters first')
 
@@ -68,7 +69,8 @@ class MeshRenderer:
         self.width, self.height = width, height
         size = (width, height)
         self._program = context.program(vertex_shader=shaders.MESH_VERTEX, fragment_shader=shaders.MESH_FRAGMENT)
-        self._shadow_program = context.program(vertex_shader=shaders.SHADOW_VERTEX, fragment_shader=shaders.SHADOW_FRAGMENT)
+        self._shadow_program = context.program(vertex_shader=shaders.SHADOW_VERTEX,
+                                               fragment_shader=shaders.SHADOW_FRAGMENT)
         self._geometry_program = context.program(vertex_shader=shaders.GEOMETRY_VERTEX,
                                                  fragment_shader=shaders.GEOMETRY_FRAGMENT)
         samples = min(samples, context.max_samples)
@@ -134,12 +136,11 @@ class MeshRenderer:
     def _array(self, surface: Surface) -> tuple:
         arrays = self._arrays.get(id(surface))
         if arrays is None or arrays[3] is not surface:
-            buffer, index = surface.buffer, surface.index
-            arrays = (
-                self.context.vertex_array(self._program, [(buffer, '4f 3f 3f 2f', 'in_clip', 'in_position', 'in_normal', 'in_uv')], index),
-                self.context.vertex_array(self._shadow_program, [(buffer, '16x 3f 20x', 'in_position')], index),
-                self.context.vertex_array(self._geometry_program, [(buffer, '4f 3f 20x', 'in_clip', 'in_position')], index),
-                surface)
+            def over(program, layout, *names):
+                return self.context.vertex_array(program, [(surface.buffer, layout, *names)], surface.index)
+            arrays = (over(self._program, '4f 3f 3f 2f', 'in_clip', 'in_position', 'in_normal', 'in_uv'),
+                      over(self._shadow_program, '16x 3f 20x', 'in_position'),
+                      over(self._geometry_program, '4f 3f 20x', 'in_clip', 'in_position'), surface)
             self._arrays[id(surface)] = arrays
         return arrays
 

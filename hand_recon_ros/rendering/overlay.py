@@ -1,4 +1,4 @@
-"""Estimates drawn over their image: translucent shaded meshes, skeletons, keypoints, small labels. Made for every frame."""
+"""Estimates drawn over their image: translucent meshes, skeletons, keypoints, labels. Fast enough for every frame."""
 from __future__ import annotations
 
 import cv2
@@ -34,7 +34,7 @@ def projected_px(estimate: HandEstimate, frame: Frame, points_m) -> np.ndarray:
 
 
 class OverlayRenderer:
-    """Draws for one hand model. Several sizes of image are fine; the GPU canvas grows to the largest region of hands."""
+    """Draws for one hand model. Images of any size; the GPU canvas grows to the largest region of hands."""
 
     def __init__(self, model: HandModel, opacity: float = 0.72, samples: int = 4):
         """opacity: 0 (mesh invisible) to 1."""
@@ -44,7 +44,8 @@ class OverlayRenderer:
         self._context = context = gl_context()
         self._samples = min(samples, context.max_samples)
         self._program = context.program(vertex_shader=shaders.OVERLAY_VERTEX, fragment_shader=shaders.OVERLAY_FRAGMENT)
-        self._faces = {side: np.ascontiguousarray(handed_faces(model.faces, side), dtype=np.int32) for side in HANDEDNESS}
+        self._faces = {side: np.ascontiguousarray(handed_faces(model.faces, side), dtype=np.int32)
+                       for side in HANDEDNESS}
         self._normals = {side: NormalField(faces, model.vertex_count) for side, faces in self._faces.items()}
         self._buffer = context.buffer(reserve=model.vertex_count * 24)
         self._index = context.buffer(reserve=model.faces.size * 4)
@@ -179,7 +180,8 @@ def _draw_points(image, points_px, width: int) -> None:
     """Detected landmarks: white rings, to be told from the model's own keypoints."""
     for point in _fixed_point(points_px):
         if point:
-            cv2.circle(image, point, round(3.2 * width * 2 ** _SUBPIXEL), (255, 255, 255), width, cv2.LINE_AA, _SUBPIXEL)
+            cv2.circle(image, point, round(3.2 * width * 2 ** _SUBPIXEL), (255, 255, 255), width,
+                       cv2.LINE_AA, _SUBPIXEL)
 
 
 def _draw_label(image, estimate: HandEstimate, joints_px) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import map_coordinates
 
+_D65 = np.array([0.95047, 1.0, 1.08883])
+_XYZ_TO_RGB = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
+
 
 def smooth_noise(points, scale, rng, cells: int = 48) -> np.ndarray:
-    """Value noise of unit-variance lattice values over points (..., 3): `scale` is the lattice spacing ((3,) or one)."""
+    """Value noise of unit-variance lattice values over points (..., D); scale: the lattice spacing, one or (D,)."""
     lattice = rng.standard_normal((cells,) * points.shape[-1]).astype(np.float32)
     at = (np.asarray(points) / scale) % cells
     return map_coordinates(lattice, np.moveaxis(at, -1, 0), order=1, mode='grid-wrap')
@@ -42,8 +45,7 @@ def distance_to_polyline(points, line) -> tuple[np.ndarray, np.ndarray]:
 def lab_to_srgb(lightness, a, b) -> np.ndarray:
     """(..., 3) sRGB 0..1 of CIE L*a*b* (D65), clipped to the gamut."""
     fy = (np.asarray(lightness) + 16.0) / 116.0
-    def cube(t):
-        return np.where(t > 6 / 29, t ** 3, 3 * (6 / 29) ** 2 * (t - 4 / 29))
-    xyz = np.stack([0.95047 * cube(fy + np.asarray(a) / 500.0), cube(fy), 1.08883 * cube(fy - np.asarray(b) / 200.0)], -1)
-    linear = np.clip(xyz @ np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]).T, 0, 1)
+    f = np.stack([fy + np.asarray(a) / 500.0, fy, fy - np.asarray(b) / 200.0], -1)
+    xyz = _D65 * np.where(f > 6 / 29, f ** 3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
+    linear = np.clip(xyz @ _XYZ_TO_RGB.T, 0, 1)
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)

@@ -50,7 +50,8 @@ def read_ply(path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     data = Path(path).read_bytes()
     end = data.find(b'end_header\n')
     lines = data[:max(end, 0)].decode('ascii', 'replace').splitlines()
-    counts = {line.split()[1]: line.split()[2] for line in lines if line.startswith('element ') and len(line.split()) == 3}
+    elements = [line.split() for line in lines if line.startswith('element ')]
+    counts = {element[1]: element[2] for element in elements if len(element) == 3}
     try:
         vertices, faces = int(counts['vertex']), int(counts['face'])
         whole = '\n'.join(lines) + '\nend_header\n' == _HEADER.format(vertices=vertices, faces=faces)

@@ -1,4 +1,4 @@
-"""GLSL of the mesh renderer and the skin baker. Positions are in the camera's optical frame, so the eye is the origin."""
+"""GLSL of the renderers and the baker. Positions are in the camera's optical frame, so the eye is the origin."""
 
 MAX_LIGHTS, MAX_SHADOWS = 3, 2
 
@@ -19,7 +19,8 @@ uniform sampler2D albedo; uniform sampler2D height; uniform sampler2D shadow_0; 
 uniform int light_count; uniform int shadow_count;
 uniform vec3 light_direction[3]; uniform vec3 light_colour[3]; uniform float shadow_radius; uniform float shadow_bias;
 uniform vec3 sky; uniform vec3 ground; uniform vec3 up;
-uniform vec3 wrap; uniform float gloss; uniform float specular; uniform float bump; uniform float exposure; uniform bool two_sided;
+uniform vec3 wrap; uniform float gloss; uniform float specular; uniform float bump; uniform bool two_sided;
+uniform float exposure;
 out vec4 colour;
 vec3 bumped(vec3 n) {
     vec3 dx = dFdx(position), dy = dFdy(position);
@@ -55,7 +56,8 @@ void main() {
         float cosine = dot(n, light_direction[k]);
         vec3 diffuse = clamp((vec3(cosine) + wrap) / (1.0 + wrap), 0.0, 1.0) * mix(wrap * 0.3, vec3(1.0), visible);
         float h = max(dot(n, normalize(light_direction[k] + view)), 0.0);
-        float highlight = (m + 2.0) / 8.0 * pow(h, m) * fresnel * max(cosine, 0.0) * visible * specular * mix(1.0, 2.0, smoothness);
+        float highlight = (m + 2.0) / 8.0 * pow(h, m) * fresnel * max(cosine, 0.0) * visible;
+        highlight *= specular * mix(1.0, 2.0, smoothness);
         sum += (base * diffuse + highlight) * light_colour[k];
     }
     sum *= exposure;

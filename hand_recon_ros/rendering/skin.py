@@ -10,7 +10,8 @@ from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.hand_model.skeleton import FINGERS, JOINT_NAMES, JOINT_PARENTS
 from hand_recon_ros.rendering.baking import bake, spread
 from hand_recon_ros.rendering.normals import NormalField
-from hand_recon_ros.rendering.patterns import distance_to_polyline, lab_to_srgb, layered_noise, smooth_noise, smooth_step
+from hand_recon_ros.rendering.patterns import (distance_to_polyline, lab_to_srgb, layered_noise, smooth_noise,
+                                               smooth_step)
 from hand_recon_ros.rendering.surface import Textures
 
 # Half length and half width of a nail, metres, of the mean hand, thumb to pinky.
@@ -40,7 +41,7 @@ class SkinTone:
 
 
 class _Canvas:
-    """What is being painted, one row a texel of the surface: Lab, height (m), gloss, over positions, normals, weights."""
+    """What is being painted, one row a texel: Lab, height (m), gloss, over positions, normals and weights."""
 
     def __init__(self, model: HandModel, tone: SkinTone, rng, size: int):
         normals = NormalField(model.faces, model.vertex_count)(model.template_m)
@@ -69,7 +70,7 @@ class _Canvas:
         return smooth_step(carried, 0.5, 0.9) if parent else smooth_step(self.weights[:, number], 0.1, 0.5)
 
     def crease(self, at, mask, distance, width: float, depth: float) -> None:
-        """A valley at texels `at`: a soft shade around a thin line, darker and redder. distance: metres from its middle."""
+        """A valley at texels `at`: a soft shade around a thin line, darker and redder. distance: from it, m."""
         thin, soft = np.exp(-(distance / width) ** 2), np.exp(-(distance / (3.5 * width)) ** 2)
         self.height[at] -= mask * depth * (0.6 * thin + 0.4 * soft)
         self.lightness[at] -= mask * (3.4 * thin + 1.6 * soft)
@@ -83,7 +84,7 @@ class _Canvas:
 
 
 def bake_skin(model: HandModel, tone: SkinTone, seed: int = 0, size: int = 1024) -> Textures:
-    """Skin of a model with UVs, from its template: tone, palm, knuckles, creases, veins, nails. ValueError without UVs."""
+    """Skin of a model with UVs, from its template: tone, palm, creases, veins, nails. ValueError without UVs."""
     if model.uvs is None:
         raise ValueError(f'{model.name}: no uvs, expected a model with texture coordinates')
     if not 64 <= size <= 4096:
@@ -126,7 +127,8 @@ def _paint_veins(c: _Canvas) -> None:
     """Ridges of stretched noise on the back of the hand and the forearm: slightly blue, slightly raised."""
     warped = c.points * np.array([0.45, 1.0, 1.25])
     ridge = 1.0 - np.abs(smooth_noise(warped, 0.014, c.rng))
-    where = c.back * smooth_step(c.weights[:, 0], 0.55, 0.9) * smooth_step(smooth_noise(c.points, 0.03, c.rng), -0.6, 0.7)
+    where = c.back * smooth_step(c.weights[:, 0], 0.55, 0.9)
+    where = where * smooth_step(smooth_noise(c.points, 0.03, c.rng), -0.6, 0.7)
     vein = where * smooth_step(ridge, 0.72, 1.0)
     c.lightness -= 1.1 * vein * (1.0 - 0.5 * c.dark)
     c.a -= 1.0 * vein

@@ -77,7 +77,8 @@ class Surface:
                 old.release()
         size = textures.albedo.shape[1::-1]
         self.albedo = self._context.texture(size, 4, textures.albedo[::-1].tobytes())
-        self.height = self._context.texture(textures.height_m.shape[::-1], 1, textures.height_m[::-1].tobytes(), dtype='f4')
+        height = textures.height_m
+        self.height = self._context.texture(height.shape[::-1], 1, height[::-1].tobytes(), dtype='f4')
         for texture in (self.albedo, self.height):
             texture.build_mipmaps()
             texture.anisotropy = 4.0

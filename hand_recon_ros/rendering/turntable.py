@@ -19,7 +19,7 @@ CLAY = Textures(np.full((2, 2, 4), (214, 196, 184, 255), np.uint8), np.zeros((2,
 
 
 class Turntable:
-    """Renders one model's meshes on a turntable, in skin when textures are given and the model has UVs, else in clay."""
+    """Renders one model's meshes on a turntable, in skin if textures are given and it has UVs, else in clay."""
 
     def __init__(self, model: HandModel, size: int = 480, textures: Textures | None = None):
         if not 32 <= size <= 4096:

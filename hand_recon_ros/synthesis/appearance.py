@@ -11,13 +11,14 @@ from hand_recon_ros.rendering.skin import SkinTone
 from hand_recon_ros.synthesis.materials import random_colour
 
 # L*, a*, b* of six tones from light to dark (the back of the hand), between which people are sampled.
-TONES = ((71.0, 8.5, 14.0), (66.0, 10.5, 16.5), (60.0, 12.0, 18.5), (52.0, 12.5, 19.0), (43.0, 11.5, 17.0), (35.0, 9.5, 13.5))
+TONES = ((71.0, 8.5, 14.0), (66.0, 10.5, 16.5), (60.0, 12.0, 18.5), (52.0, 12.5, 19.0),
+         (43.0, 11.5, 17.0), (35.0, 9.5, 13.5))
 SHAPE_LIMIT = 2.0      # standard deviations
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """tone, skin_seed: the skin. shape: (B,) of the hand. sleeve_colour: (3,) sRGB. lighting: of room and hands alike."""
+    """tone, skin_seed: the skin. shape: (B,) of the hand. sleeve_colour: (3,) sRGB. lighting: of room and hands."""
     tone: SkinTone
     skin_seed: int
     shape: np.ndarray

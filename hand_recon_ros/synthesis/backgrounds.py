@@ -19,14 +19,15 @@ _MATT = Material(specular=0.25, gloss=20.0, two_sided=True)
 
 
 def room_images(view: str, cameras: list[tuple[Camera, np.ndarray]], lighting: Lighting, rng) -> list[np.ndarray]:
-    """One float32 (H, W, 3) 0..255 a camera of one generated room. cameras: (camera, position (3,) in the first's frame)."""
+    """One float32 (H, W, 3) 0..255 a camera of one room. cameras: (camera, position (3,) in the first's frame)."""
     if view not in VIEWS:
         raise ValueError(f'view: {view!r}, expected one of {", ".join(VIEWS)}')
     solids, images = VIEWS[view](rng), []
     # Indoors the main light reaches the far wall weakened and softened.
     main, *others = lighting.lights
-    room_light = replace(lighting, softness=0.05, lights=(
-        Light(main.direction, tuple(0.75 * np.array(main.colour))), *(replace(light, casts_shadow=False) for light in others)))
+    weakened = Light(main.direction, tuple(0.75 * np.array(main.colour)))
+    room_light = replace(lighting, softness=0.05,
+                         lights=(weakened, *(replace(light, casts_shadow=False) for light in others)))
     for camera, position in cameras:
         renderer = MeshRenderer(camera.width, camera.height, samples=8)
         items = [(_surface(renderer, solid), solid.vertices_m - np.asarray(position, np.float32)) for solid in solids]
@@ -39,7 +40,8 @@ def room_images(view: str, cameras: list[tuple[Camera, np.ndarray]], lighting: L
 
 
 def _surface(renderer: MeshRenderer, solid: Solid):
-    return renderer.surface(solid.faces, solid.uvs, solid.uv_faces, len(solid.vertices_m), solid.textures, _MATT, smooth=False)
+    return renderer.surface(solid.faces, solid.uvs, solid.uv_faces, len(solid.vertices_m), solid.textures, _MATT,
+                            smooth=False)
 
 
 def photograph_images(folder, cameras: list[tuple[Camera, np.ndarray]], rng) -> list[np.ndarray]:
@@ -61,10 +63,11 @@ def photograph_images(folder, cameras: list[tuple[Camera, np.ndarray]], rng) -> 
     part = min(columns / (first.width + spare), rows / first.height) * rng.uniform(0.65, 1.0)
     x = rng.uniform(0, columns - part * (first.width + spare)) - part * min(shifts)
     y = rng.uniform(0, rows - part * first.height)
+    smooth = cv2.GaussianBlur(photograph, (0, 0), max(0.4 * part, 0.1))     # against aliasing where it shrinks
     images = []
     for (camera, _), shift in zip(cameras, shifts):
         matrix = np.array([[part, 0, x + part * shift + 0.5 * part - 0.5], [0, part, y + 0.5 * part - 0.5]])
-        crop = cv2.warpAffine(cv2.GaussianBlur(photograph, (0, 0), max(0.4 * part, 0.1)), matrix, (camera.width, camera.height),
+        crop = cv2.warpAffine(smooth, matrix, (camera.width, camera.height),
                               flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101)
         images.append(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB).astype(np.float32))
     return images

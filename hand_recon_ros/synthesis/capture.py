@@ -41,7 +41,8 @@ def sample_capture(rng: np.random.Generator, width: int, brightness: float) -> C
 
 def defocused(background: np.ndarray, capture: Capture) -> np.ndarray:
     """The background as the lens, focused on the hands, sees it."""
-    return cv2.GaussianBlur(background, (0, 0), capture.background_blur_px) if capture.background_blur_px > 0 else background
+    sigma = capture.background_blur_px
+    return cv2.GaussianBlur(background, (0, 0), sigma) if sigma > 0 else background
 
 
 def captured(image: np.ndarray, capture: Capture, rng: np.random.Generator) -> np.ndarray:

@@ -39,7 +39,8 @@ def box(size, centre, textures: Textures, turn: float = 0.0, repeat: float = 1.0
     return Solid(corners, faces, uvs, faces, textures).moved(rotation, centre)
 
 
-def cylinder(radius: float, height: float, base, textures: Textures, top_radius: float | None = None, sides: int = 28) -> Solid:
+def cylinder(radius: float, height: float, base, textures: Textures, top_radius: float | None = None,
+             sides: int = 28) -> Solid:
     """An upright cylinder or cone standing on `base`, closed at the top."""
     angle = np.linspace(0, 2 * np.pi, sides + 1)
     ring = np.stack([np.cos(angle), 0 * angle, np.sin(angle)], 1)
@@ -75,7 +76,8 @@ def plant(rng, base, height: float) -> list[Solid]:
     points = np.concatenate(vertices).astype(np.float32) + np.asarray(base, np.float32) - [0, 0.12, 0]
     uvs = np.tile(np.stack([np.repeat([0.0, 1.0], 5), np.tile(np.linspace(0, 1, 5), 2)], 1), (len(vertices), 1))
     faces = np.array(faces)
-    return [pot, Solid(points.astype(np.float32), faces, uvs.astype(np.float32), faces, materials.paint(rng, leaf_colour))]
+    green = materials.paint(rng, leaf_colour)
+    return [pot, Solid(points.astype(np.float32), faces, uvs.astype(np.float32), faces, green)]
 
 
 def living_room(rng) -> list[Solid]:
@@ -106,8 +108,9 @@ def _pictures(rng, x, wall, floor) -> list[Solid]:
     out = []
     for k in range(int(rng.integers(1, 4))):
         size = rng.uniform(0.22, 0.42)
-        out.append(box((size, size * rng.uniform(0.8, 1.3), 0.03), (x + (k - 0.7) * 0.38, rng.uniform(-0.45, -0.05),
-                                                                   wall - 0.015), materials.picture(rng)))
+        frame = (size, size * rng.uniform(0.8, 1.3), 0.03)
+        middle = (x + (k - 0.7) * 0.38, rng.uniform(-0.45, -0.05), wall - 0.015)
+        out.append(box(frame, middle, materials.picture(rng)))
     return out
 
 
@@ -116,7 +119,8 @@ def _shelf(rng, x, wall, floor) -> list[Solid]:
     for y in np.arange(-0.65, floor, 0.36):
         out.append(box((width, 0.03, 0.26), (x, y, wall - 0.13), tint))
         filled = width * rng.uniform(0.5, 0.95)
-        out.append(box((filled, 0.25, 0.18), (x - 0.5 * (width - filled) + 0.01, y - 0.14, wall - 0.11), materials.book_row(rng)))
+        middle = (x - 0.5 * (width - filled) + 0.01, y - 0.14, wall - 0.11)
+        out.append(box((filled, 0.25, 0.18), middle, materials.book_row(rng)))
     for side in (-0.5, 0.5):
         out.append(box((0.03, 1.9, 0.27), (x + side * width, 0.1, wall - 0.135), tint))
     return out
@@ -141,33 +145,39 @@ def _door(rng, x, wall, floor) -> list[Solid]:
            box((0.82, 2.0, 0.05), (x, floor - 1.0, wall - 0.04), colour)]
     for y in (-0.45, 0.45):
         out.append(box((0.55, 0.7, 0.02), (x, floor - 1.0 + y, wall - 0.07), colour))
-    return out + [box((0.12, 0.02, 0.05), (x + 0.32, floor - 0.98, wall - 0.09), materials.paint(rng, (0.75, 0.74, 0.7)))]
+    handle = materials.paint(rng, (0.75, 0.74, 0.7))
+    return out + [box((0.12, 0.02, 0.05), (x + 0.32, floor - 0.98, wall - 0.09), handle)]
 
 
 def _sofa(rng, x, wall, floor) -> list[Solid]:
     cloth = materials.fabric(rng)
-    out = [box((1.5, 0.75, 0.25), (x, floor - 0.45, wall - 0.2), cloth), box((1.5, 0.4, 0.8), (x, floor - 0.2, wall - 0.5), cloth)]
+    out = [box((1.5, 0.75, 0.25), (x, floor - 0.45, wall - 0.2), cloth),
+           box((1.5, 0.4, 0.8), (x, floor - 0.2, wall - 0.5), cloth)]
     for side in (-0.35, 0.2):
-        out.append(box((0.42, 0.4, 0.12), (x + side, floor - 0.6, wall - 0.4), materials.fabric(rng), rng.normal(0, 0.3)))
+        cushion = materials.fabric(rng)
+        out.append(box((0.42, 0.4, 0.12), (x + side, floor - 0.6, wall - 0.4), cushion, rng.normal(0, 0.3)))
     return out
 
 
 def desk(rng) -> list[Solid]:
-    """What a head-mounted camera sees below it: a desk, tilted as it appears when one looks down at it, with clutter."""
+    """What a head-mounted camera sees below it: a desk with clutter, tilted as one sees it looking down."""
     things = [box((2.4, 0.05, 1.3), (0, 0.025, 0.1), materials.wood(rng), repeat=1.5),
               box((6, 0.1, 6), (0, 0.8, 0), materials.fabric(rng), repeat=3.0),
               box((6, 3, 0.1), (0, -0.7, 1.0), materials.plaster(rng))]
     if rng.random() < 0.6:
-        things.append(box((0.8, 0.004, 0.36), (0, -0.002, -0.05), materials.cable(rng, materials.random_colour(rng, (15, 60)))))
-    things.append(box((0.44, 0.028, 0.15), (rng.normal(0, 0.05), -0.016, 0.08), materials.keyboard(rng), rng.normal(0, 0.05)))
-    for k in range(4):      # each a little higher than the one before: sheets in one plane would flicker through each other
+        mat = materials.cable(rng, materials.random_colour(rng, (15, 60)))
+        things.append(box((0.8, 0.004, 0.36), (0, -0.002, -0.05), mat))
+    keys, place = materials.keyboard(rng), (rng.normal(0, 0.05), -0.016, 0.08)
+    things.append(box((0.44, 0.028, 0.15), place, keys, rng.normal(0, 0.05)))
+    for k in range(4):      # each a little higher than the last: sheets in one plane would show through each other
         spot = (rng.uniform(-0.6, 0.6), -0.007 - 0.003 * k, rng.uniform(-0.1, 0.3))
         things.append(box((0.21, 0.002, 0.29), spot, materials.paper(rng), rng.normal(0, 0.4)))
     for x in (-0.45, 0.42):
         height = 0.0
         for _ in range(int(rng.integers(1, 5))):
             thick = rng.uniform(0.015, 0.04)
-            things.append(box((0.2, thick, 0.26), (x, -0.004 - height - thick / 2, 0.33), materials.paint(rng), rng.normal(0, 0.2)))
+            cover, middle = materials.paint(rng), (x, -0.004 - height - thick / 2, 0.33)
+            things.append(box((0.2, thick, 0.26), middle, cover, rng.normal(0, 0.2)))
             height += thick
     things.append(cylinder(0.04, 0.095, (rng.choice([-1, 1]) * 0.3, 0, 0.28), materials.paint(rng), 0.043))
     things += plant(rng, (rng.uniform(-0.6, 0.6), 0, 0.5), 0.35)

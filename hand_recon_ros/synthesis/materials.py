@@ -1,9 +1,10 @@
-"""Procedural textures of things in rooms: plaster, wood, fabric, paper, pictures, book spines, keyboards, a window's view."""
+"""Procedural textures of things in rooms: plaster, wood, fabric, paper, pictures, books, keyboards, a window's view."""
 from __future__ import annotations
 
 import numpy as np
 
-from hand_recon_ros.rendering.patterns import distance_to_polyline, lab_to_srgb, layered_noise, smooth_noise, smooth_step
+from hand_recon_ros.rendering.patterns import (distance_to_polyline, lab_to_srgb, layered_noise, smooth_noise,
+                                               smooth_step)
 from hand_recon_ros.rendering.surface import Textures
 
 
@@ -42,7 +43,8 @@ def wood(rng, size: int = 512) -> Textures:
     board = np.floor(grid[..., 1] * rng.integers(3, 6))
     tone = rng.normal(0, 0.05, int(board.max()) + 1)[board.astype(int)]
     bend = 0.05 * smooth_noise(grid, np.array([0.5, 0.12]), rng) + 0.13 * board
-    rings = 0.5 + 0.5 * np.sin(2 * np.pi * (grid[..., 1] + bend) * 22 + 1.5 * smooth_noise(grid, np.array([0.3, 0.02]), rng))
+    wobble = 1.5 * smooth_noise(grid, np.array([0.3, 0.02]), rng)
+    rings = 0.5 + 0.5 * np.sin(2 * np.pi * (grid[..., 1] + bend) * 22 + wobble)
     fibre = smooth_noise(grid, np.array([0.16, 0.003]), rng)
     seam = smooth_step(np.abs((grid[..., 1] * (board.max() + 1)) % 1 - 0.5), 0.488, 0.5)
     shade = 1.0 + tone - 0.16 * rings ** 2 + 0.05 * fibre - 0.45 * seam
@@ -74,7 +76,8 @@ def picture(rng, size: int = 256) -> Textures:
         rgb = lab_to_srgb(80 - 25 * grid[..., 1], 2 + 0 * grid[..., 1], rng.uniform(-25, 15) * (1 - grid[..., 1]))
         for k in range(4):
             ridge = 0.42 + 0.13 * k + 0.07 * layered_noise(grid[:1] * [1, 0] + [0, k * 3.0], 0.22, rng, 4)
-            rgb = np.where((grid[..., 1] > ridge)[..., None], random_colour(rng, (60 - 13 * k, 66 - 13 * k), (8, 25)), rgb)
+            hill = random_colour(rng, (60 - 13 * k, 66 - 13 * k), (8, 25))
+            rgb = np.where((grid[..., 1] > ridge)[..., None], hill, rgb)
     else:
         rgb = np.broadcast_to(random_colour(rng, (70, 90), (3, 15)), (size, size, 3))
         for _ in range(9):
@@ -108,7 +111,7 @@ def paper(rng, size: int = 256) -> Textures:
     """A sheet with lines of writing or print."""
     grid = _grid(size, size)
     rgb = np.broadcast_to(np.array([0.93, 0.92, 0.89]), (size, size, 3)).copy()
-    rows, row = int(rng.integers(16, 30)), None
+    rows = int(rng.integers(16, 30))
     row = np.floor(grid[..., 1] * rows).astype(int)
     ends = rng.uniform(0.55, 0.92, rows) * (rng.random(rows) > 0.12)
     words = smooth_noise(np.stack([grid[..., 0], row * 7.0], -1), np.array([0.035, 1.0]), rng) > -0.5

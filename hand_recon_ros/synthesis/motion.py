@@ -30,8 +30,9 @@ class HandMotion:
     translations: np.ndarray
 
 
-def script_motion(hand: JaxHand, named_poses: Mapping[str, np.ndarray], shape, handedness: str, frame_count: int, fps: float,
-                  view: str, cameras: list[tuple[Camera, np.ndarray]], rng: np.random.Generator) -> HandMotion:
+def script_motion(hand: JaxHand, named_poses: Mapping[str, np.ndarray], shape, handedness: str, frame_count: int,
+                  fps: float, view: str, cameras: list[tuple[Camera, np.ndarray]],
+                  rng: np.random.Generator) -> HandMotion:
     """Motion of one hand, in view of every camera ((camera, position (3,) m in the first's frame)).
 
     ValueError for no frames, an unknown view, or cameras that cannot all see the hand.
@@ -48,7 +49,8 @@ def script_motion(hand: JaxHand, named_poses: Mapping[str, np.ndarray], shape, h
     # Place the hand by the middle between wrist and middle knuckle, which a pose's translation does not name.
     centres = np.concatenate([hand(part, shape, np.zeros(3))[1][:, [0, 9]].mean(1)
                               for part in np.array_split(poses, -(-frame_count // 64))])
-    wander = _smoothed(rng.uniform(-1, 1, (len(keys), 3)), keys, times) + TREMOR_M / np.array(WANDER_M) * _tremor(times, 3, rng)
+    wander = _smoothed(rng.uniform(-1, 1, (len(keys), 3)), keys, times)
+    wander = wander + TREMOR_M / np.array(WANDER_M) * _tremor(times, 3, rng)
     middle = np.mean([position for _, position in cameras], 0)
     home = np.array(HOMES[view])
     if handedness == 'left':
@@ -79,7 +81,7 @@ def _key_times(last: float, rng) -> np.ndarray:
 
 
 def _blend(keys: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Index of the key last reached (N,) and the way towards the next (N,), 0..1, by minimum jerk (Flash and Hogan 1985)."""
+    """Key last reached (N,) and the way towards the next (N,), 0..1, of minimum jerk (Flash and Hogan 1985)."""
     index = np.clip(np.searchsorted(keys[:, 0], times, 'right') - 1, 0, max(len(keys) - 2, 0))
     if len(keys) == 1:
         return index, np.zeros(len(times))
@@ -106,7 +108,8 @@ def _tremor(times: np.ndarray, channels: int, rng) -> np.ndarray:
 
 def _finger_angles(named_poses, keys, times, rng) -> np.ndarray:
     """(N, 45) axis-angle of the finger joints."""
-    names = ['spread'] + [name for _ in range(1 + len(keys) // len(named_poses)) for name in _shuffled(named_poses, rng)]
+    rounds = 1 + len(keys) // len(named_poses)
+    names = ['spread'] + [name for _ in range(rounds) for name in _shuffled(named_poses, rng)]
     targets = np.stack([np.asarray(named_poses[name], float)[3:] for name in names[:len(keys)]])
     targets = targets * rng.uniform(0.88, 1.0, (len(keys), 1))
     out = np.empty((len(times), 5, 9))

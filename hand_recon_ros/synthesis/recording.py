@@ -36,7 +36,7 @@ def write_recording(scene: Scene, path: Path, jpeg_quality: int = 90, storage: s
     """Write every frame of a scene; `path` appears only when it is whole.
 
     vertices: with the ground truth's meshes; without, its parameters and joints only, which are a thirtieth of the size
-    and from which `labelled_vertices` makes the meshes again. Both images of a pair are in the left optical frame's
+    and from which the model makes the meshes again. Both images of a pair are in the left optical frame's
     rectified geometry, as image_proc publishes them.
     """
     if not 1 <= jpeg_quality <= 100:

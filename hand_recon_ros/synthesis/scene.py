@@ -48,7 +48,8 @@ class SceneConfig:
 
     def __post_init__(self):
         for name, low, high in (('frames', 1, 10 ** 6), ('fps', 1e-3, 1000), ('cameras', 1, 2), ('hands', 1, 2),
-                                ('width', 64, 8192), ('height', 64, 8192), ('baseline_m', 1e-3, 1.0), ('seed', 0, 2 ** 63 - 1)):
+                                ('width', 64, 8192), ('height', 64, 8192), ('baseline_m', 1e-3, 1.0),
+                                ('seed', 0, 2 ** 63 - 1)):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f'{name}: {value}, expected {low} to {high}')
@@ -81,8 +82,8 @@ class Scene:
         self.appearance = sample_appearance(person, self._drawn.model.shape_size)
         sides = ('right', 'left')[:config.hands]
         self.motions: tuple[HandMotion, ...] = tuple(
-            script_motion(self._drawn, load_named_poses(), self.appearance.shape, side, config.frames, config.fps, config.view,
-                          self.cameras, motion_rng) for side in sides)
+            script_motion(self._drawn, load_named_poses(), self.appearance.shape, side, config.frames, config.fps,
+                          config.view, self.cameras, motion_rng) for side in sides)
         if config.backgrounds is None:
             images = room_images(config.view, self.cameras, self.appearance.lighting, room_rng)
         else:
@@ -104,8 +105,8 @@ class Scene:
             self._surfaces[side] = (
                 self._renderer.surface(handed_faces(model.faces, side), model.uvs, handed_faces(model.uv_faces, side),
                                        model.vertex_count, skin, SKIN),
-                self._renderer.surface(handed_faces(faces, side), uvs, handed_faces(faces, side), len(sleeve), cloth, CLOTH,
-                                       smooth=False))
+                self._renderer.surface(handed_faces(faces, side), uvs, handed_faces(faces, side), len(sleeve), cloth,
+                                       CLOTH, smooth=False))
 
     def frames(self) -> Iterator[SceneFrame]:
         """Every frame in order; the same frames, noise included, at every call."""
@@ -128,7 +129,8 @@ class Scene:
         scale = camera.fx_px / float(wrist[2])
         return HandEstimate(
             track_id=TRACK_IDS[motion.handedness], handedness=motion.handedness, handedness_score=1.0, score=1.0,
-            model=LABELLED_MODEL, pose=pose, shape=shape, translation=translation, joints_m=keypoints, vertices_m=vertices,
+            model=LABELLED_MODEL, pose=pose, shape=shape, translation=translation, joints_m=keypoints,
+            vertices_m=vertices,
             weak_camera=np.concatenate([[scale], camera.project(wrist)]), projection=PERSPECTIVE,
             joint_std_m=np.zeros(21, np.float32), reprojection_px=0.0, identity='synthetic', metric=True)
 

@@ -1,4 +1,4 @@
-"""A sleeve around the forearm, long enough to leave the picture: the modelled forearm ends a hand's breadth from the wrist."""
+"""A sleeve that leaves the picture: the modelled forearm ends a hand's breadth behind the wrist."""
 from __future__ import annotations
 
 import numpy as np
