@@ -55,17 +55,18 @@ def script_motion(hand: JaxHand, named_poses: Mapping[str, np.ndarray], shape, h
     home = np.array(HOMES[view])
     if handedness == 'left':
         middle = mirror_points(middle)
-    for reach in (1.0, 0.8, 0.6, 0.4, 0.2, 0.0):
-        for away in (0.0, 0.06, 0.12, 0.2, 0.3):
-            spread = 1.0 + away / home[2]     # farther off, there is more room to the sides
-            places = home * [spread, 1.0, 1.0] + [0, 0, away] + middle + reach * wander * WANDER_M
-            translations = (places - centres).astype(np.float32)
-            if handedness == 'left':
-                motion = HandMotion('left', mirror_pose(poses), mirror_points(translations))
-            else:
-                motion = HandMotion('right', poses, translations)
-            if _in_view(hand, motion, shape, cameras):
-                return motion
+    # Less wandering and more distance both bring a hand into view: whatever changes the picture least comes first.
+    ways = [(reach, away) for reach in (1.0, 0.8, 0.6, 0.4, 0.2, 0.0) for away in (0.0, 0.06, 0.12, 0.2, 0.3)]
+    for reach, away in sorted(ways, key=lambda way: 0.2 * (1.0 - way[0]) + way[1]):
+        spread = 1.0 + away / home[2]     # farther off, there is more room to the sides
+        places = home * [spread, 1.0, 1.0] + [0, 0, away] + middle + reach * wander * WANDER_M
+        translations = (places - centres).astype(np.float32)
+        if handedness == 'left':
+            motion = HandMotion('left', mirror_pose(poses), mirror_points(translations))
+        else:
+            motion = HandMotion('right', poses, translations)
+        if _in_view(hand, motion, shape, cameras):
+            return motion
     raise ValueError(f'cameras: the {handedness} hand leaves the view of at least one, expected a wider view or a '
                      'shorter baseline')
 
