@@ -7,6 +7,8 @@ import os
 import sys
 from types import ModuleType
 
+from hand_recon_ros.blas_threads import limit_blas_threads
+
 COMMANDS = ('demo', 'up', 'reconstruct', 'synthesize', 'calibrate-detector', 'bench')
 
 
@@ -24,6 +26,7 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point of the console script."""
+    limit_blas_threads()
     arguments = sys.argv[1:] if arguments is None else arguments
     chosen = next((a for a in arguments if not a.startswith('-')), None)
     parsed = build_parser(chosen).parse_args(arguments)

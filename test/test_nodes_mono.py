@@ -16,7 +16,7 @@ from hand_recon_ros.detection.offsets import load_offsets
 from hand_recon_ros.estimation.registry import build_estimator
 from hand_recon_ros.geometry.rotations import axis_angle_to_matrix, quaternion_to_matrix
 from hand_recon_ros.hand_model.assets import load_hand_model
-from hand_recon_ros.hand_model.compilation_cache import remember_compilations
+from hand_recon_ros.hand_model.jax_runtime import prepare_jax
 from hand_recon_ros.hand_model.mirroring import mirror_faces
 from hand_recon_ros.messages.cameras import camera_to_msg
 from hand_recon_ros.messages.hands import msg_to_estimates, msg_to_keypoints
@@ -44,7 +44,7 @@ def graph():
 
 @pytest.fixture(scope='module')
 def model():
-    remember_compilations()
+    prepare_jax()
     return load_hand_model('open_hand')
 
 

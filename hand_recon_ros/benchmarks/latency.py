@@ -135,10 +135,10 @@ def _paced(session, send, seconds: float, rate: float, what: str) -> int:
 
 def _in_process(images, camera) -> list[float]:
     """Milliseconds per frame of the same stages without ROS, after the first frames."""
-    from hand_recon_ros.hand_model.compilation_cache import remember_compilations
+    from hand_recon_ros.hand_model.jax_runtime import prepare_jax
     from hand_recon_ros.pipeline import MonoPipeline
     from hand_recon_ros.types import Frame
-    remember_compilations()
+    prepare_jax()
     pipeline = MonoPipeline()
     milliseconds = []
     try:

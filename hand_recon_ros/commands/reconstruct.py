@@ -40,11 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0 when every image could be read, 1 when some could not; ValueError when nothing is usable."""
     from hand_recon_ros.geometry.calibration_files import load_camera
+    from hand_recon_ros.hand_model.jax_runtime import prepare_jax
     from hand_recon_ros.pipeline import MonoPipeline, MonoSettings
     if args.max_hands < 1:
         raise ValueError(f'--max-hands: {args.max_hands}, expected at least 1')
     source = Source.open(args.image)
     camera = load_camera(args.camera) if args.camera else None
+    prepare_jax()
     pipeline = MonoPipeline(MonoSettings(mode='video' if source.is_video else 'image', model=args.model,
                                          offsets=args.offsets, estimator=args.estimator, tailor=args.tailor,
                                          max_hands=args.max_hands))

@@ -45,8 +45,8 @@ class MeshNode(HandNode):
         self.add_input(HandIdentityMsg, 'hands/identity', self._on_identity, LATCHED, required=False)
 
     def build(self) -> None:
-        from hand_recon_ros.hand_model.compilation_cache import remember_compilations
-        remember_compilations()
+        from hand_recon_ros.hand_model.jax_runtime import prepare_jax
+        prepare_jax()
         from hand_recon_ros.estimation.registry import build_estimator
         from hand_recon_ros.estimation.rehearsal import rehearse
         self._model, offsets = load_model_and_offsets(self)

@@ -59,8 +59,8 @@ class TailorNode(HandNode):
         self.add_input(HandIdentityMsg, 'hands/identity', self._on_identity, LATCHED, required=False)
 
     def build(self) -> None:
-        from hand_recon_ros.hand_model.compilation_cache import remember_compilations
-        remember_compilations()
+        from hand_recon_ros.hand_model.jax_runtime import prepare_jax
+        prepare_jax()
         from hand_recon_ros.refinement.tailor import Tailor
         self._model, offsets = load_model_and_offsets(self)
         self._topology = topology_to_msg(self._model)

@@ -1,4 +1,4 @@
-"""What JAX compiled once, kept on disk for the next start: the tailor then starts in 2 s instead of 12."""
+"""How a process that tracks hands runs JAX: compilations kept on disk, one thread, no hand-over between threads."""
 from __future__ import annotations
 
 import hashlib
@@ -9,7 +9,34 @@ from pathlib import Path
 import jax
 
 
-def remember_compilations() -> Path:
+def prepare_jax() -> Path:
+    """Set JAX up for small, frequent programs; to be called before JAX computes anything. Returns the cache's folder.
+
+    The tailor starts in 2 s instead of 12 from the cache. One thread: the programs take under a millisecond, and handing
+    them to a thread pool costs more than it gains (measured on 2 cores: 12 ms of processor time for two hands, 6 ms so).
+    """
+    folder = _remember_compilations()
+    jax.config.update('jax_cpu_enable_async_dispatch', False)
+    # XLA sizes its pool by the processors it may use when it starts.
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        jax.devices()
+    finally:
+        for thread in os.listdir('/proc/self/task'):
+            _allow(int(thread), allowed)
+    return folder
+
+
+def _allow(thread: int, processors: set[int]) -> None:
+    try:
+        os.sched_setaffinity(thread, processors)
+    except ProcessLookupError:
+        # The thread has ended since the folder was listed.
+        return
+
+
+def _remember_compilations() -> Path:
     """Keep compilations below the user's cache folder; returns the folder. Harmless when repeated.
 
     One folder per processor type: machine code of another one must not be loaded where home folders are shared.
