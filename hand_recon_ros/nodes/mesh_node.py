@@ -6,14 +6,15 @@ import time
 
 from sensor_msgs.msg import CameraInfo
 
-from hand_recon_ros.messages.hands import estimates_to_msg, msg_to_identity, msg_to_keypoints
+from hand_recon_ros.messages.hands import estimates_to_msg, msg_to_keypoints
 from hand_recon_ros.messages.stamps import to_ns
 from hand_recon_ros.msg import HandIdentity as HandIdentityMsg
 from hand_recon_ros.msg import HandKeypointsArray, HandMeshArray
 from hand_recon_ros.nodes.camera_source import RECTIFIED, CameraSource
+from hand_recon_ros.nodes.identity_source import IdentitySource
 from hand_recon_ros.nodes.lifecycle import HandNode
 from hand_recon_ros.nodes.model_settings import (
-    LATCHED, MODEL_SPECS, check_detector, check_identity, load_model_and_offsets)
+    LATCHED, MODEL_SPECS, check_detector, load_model_and_offsets)
 from hand_recon_ros.nodes.parameters import ParameterSpec
 from hand_recon_ros.types import Frame
 
@@ -42,7 +43,7 @@ class MeshNode(HandNode):
             watch = self._camera.watcher(self.faults, tolerates_uncalibrated=self._projection == 'auto')
             self.add_input(CameraInfo, 'camera_info', watch, streams=False,
                            required=self._projection == 'perspective')
-        self.add_input(HandIdentityMsg, 'hands/identity', self._on_identity, LATCHED, required=False)
+        self.add_input(HandIdentityMsg, 'hands/identity', lambda m: self._identity.update(m), LATCHED, required=False)
 
     def build(self) -> None:
         from hand_recon_ros.hand_model.jax_runtime import prepare_jax
@@ -50,6 +51,7 @@ class MeshNode(HandNode):
         from hand_recon_ros.estimation.registry import build_estimator
         from hand_recon_ros.estimation.rehearsal import rehearse
         self._model, offsets = load_model_and_offsets(self)
+        self._identity = IdentitySource(self.faults, self._model.name)
         self._estimator = build_estimator(self.setting('estimator'), self._model, offsets.offsets_m)
         if self._estimator.needs_image:
             raise ValueError(f'parameter estimator: {self._estimator.name!r} needs the image, '
@@ -59,13 +61,6 @@ class MeshNode(HandNode):
     def release(self) -> None:
         self._estimator = self._model = self._identity = None
 
-    def _on_identity(self, message) -> None:
-        try:
-            self._identity = check_identity(msg_to_identity(message), self._model.name)
-            self.faults.clear('identity')
-        except ValueError as error:
-            self.faults.put('identity', f'hands/identity: {error}', warning=True)
-
     def process(self, message) -> None:
         started = time.monotonic()
         keypoints = msg_to_keypoints(message)
@@ -73,7 +68,7 @@ class MeshNode(HandNode):
         stamp_ns, frame_id = to_ns(message.header.stamp), message.header.frame_id
         camera = self._camera_of(message.image_width, message.image_height, frame_id)
         frame = Frame(message.image_width, message.image_height, None, camera, stamp_ns, frame_id)
-        estimates = [self._estimator.estimate(frame, hand, self._identity) for hand in keypoints]
+        estimates = [self._estimator.estimate(frame, hand, self._identity.identity) for hand in keypoints]
         took_s = time.monotonic() - started
         self._output.publish(estimates_to_msg(estimates, stamp_ns, frame_id, self._estimator.name, took_s,
                                               took_s + message.processing_latency_s))

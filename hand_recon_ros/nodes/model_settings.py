@@ -4,7 +4,7 @@ from __future__ import annotations
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from hand_recon_ros.nodes.parameters import ParameterSpec
-from hand_recon_ros.types import HandIdentity, HandKeypoints
+from hand_recon_ros.types import HandKeypoints
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL, reliability=ReliabilityPolicy.RELIABLE)
 
@@ -16,7 +16,7 @@ MODEL_SPECS = (
 
 
 def load_model_and_offsets(node):
-    """(HandModel, LandmarkOffsets) as the node's parameters say; ValueError when they do not go together."""
+    """(HandModel, LandmarkOffsets) as the node's parameters say; ValueError when one cannot be loaded."""
     from hand_recon_ros.detection.offsets import load_offsets
     from hand_recon_ros.hand_model.assets import load_hand_model
     model = load_hand_model(node.setting('model'))
@@ -28,11 +28,3 @@ def check_detector(keypoints: list[HandKeypoints], detector: str) -> None:
     for hand in keypoints:
         if hand.detector != detector:
             raise ValueError(f'detector: {hand.detector!r}, expected {detector!r} (parameter detector)')
-
-
-def check_identity(identity: HandIdentity, model: str) -> HandIdentity:
-    """The identity, or ValueError when its shape belongs to another model."""
-    if identity.model != model:
-        raise ValueError(f'identity {identity.name!r}: of model {identity.model!r}, expected {model!r} '
-                         '(parameter model)')
-    return identity

@@ -8,16 +8,17 @@ from sensor_msgs.msg import CameraInfo
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from hand_recon_ros.messages.hands import estimates_to_msg, msg_to_estimates, msg_to_identity, msg_to_keypoints
+from hand_recon_ros.messages.hands import estimates_to_msg, msg_to_estimates, msg_to_keypoints
 from hand_recon_ros.messages.stamps import to_ns
 from hand_recon_ros.messages.topology import topology_to_msg
 from hand_recon_ros.msg import HandIdentity as HandIdentityMsg
 from hand_recon_ros.msg import HandKeypointsArray, HandMeshArray, HandTopology
 from hand_recon_ros.nodes.camera_source import RECTIFIED, CameraSource
+from hand_recon_ros.nodes.identity_source import IdentitySource
 from hand_recon_ros.nodes.lifecycle import HandNode
 from hand_recon_ros.nodes.markers import MarkerPainter
 from hand_recon_ros.nodes.model_settings import (
-    LATCHED, MODEL_SPECS, check_detector, check_identity, load_model_and_offsets)
+    LATCHED, MODEL_SPECS, check_detector, load_model_and_offsets)
 from hand_recon_ros.nodes.parameters import ParameterSpec
 from hand_recon_ros.nodes.synchronisation import StampMatcher
 from hand_recon_ros.nodes.tf_frames import hands_to_tf
@@ -56,13 +57,14 @@ class TailorNode(HandNode):
         self.add_input(HandKeypointsArray, 'hands/keypoints', lambda m: self._on_half('keypoints', m), 10)
         self.add_input(HandMeshArray, 'hands/mesh_initial', lambda m: self._on_half('meshes', m), 10)
         self.add_input(CameraInfo, 'camera_info', self._camera.update, required=False)
-        self.add_input(HandIdentityMsg, 'hands/identity', self._on_identity, LATCHED, required=False)
+        self.add_input(HandIdentityMsg, 'hands/identity', lambda m: self._identity.update(m), LATCHED, required=False)
 
     def build(self) -> None:
         from hand_recon_ros.hand_model.jax_runtime import prepare_jax
         prepare_jax()
         from hand_recon_ros.refinement.tailor import Tailor
         self._model, offsets = load_model_and_offsets(self)
+        self._identity = IdentitySource(self.faults, self._model.name)
         self._topology = topology_to_msg(self._model)
         self._painter = MarkerPainter(self._model.faces)
         self._tailor = Tailor(self._model, offsets.offsets_m, self.setting('solver'), self.setting('max_hands'))
@@ -89,13 +91,6 @@ class TailorNode(HandNode):
             response.message = f'model: {request.model!r}, expected {self._topology.model!r}, the one in use'
         return response
 
-    def _on_identity(self, message) -> None:
-        try:
-            self._identity = check_identity(msg_to_identity(message), self._model.name)
-            self.faults.clear('identity')
-        except ValueError as error:
-            self.faults.put('identity', f'hands/identity: {error}', warning=True)
-
     def _on_half(self, name: str, message) -> None:
         pair = self._matcher.add(name, to_ns(message.header.stamp), message)
         if pair is not None:
@@ -110,7 +105,7 @@ class TailorNode(HandNode):
         weak = any(estimate.projection == WEAK_PERSPECTIVE for estimate in estimates)
         camera = None if weak or not estimates else self._camera.camera(seen.image_width, seen.image_height)
         frame = Frame(seen.image_width, seen.image_height, None, camera, stamp_ns, frame_id)
-        refined = self._tailor.refine(frame, keypoints, estimates, self._identity) if estimates else []
+        refined = self._tailor.refine(frame, keypoints, estimates, self._identity.identity) if estimates else []
         method = f'{initial.method}+{self._tailor.name}'
         took_s = time.monotonic() - started
         self._output.publish(estimates_to_msg(refined, stamp_ns, frame_id, method, took_s,

@@ -1,6 +1,6 @@
 """Draw the named poses of an asset, back and palm, on one sheet (moderngl on EGL, no display needed).
 
-    python tools/hand_model/preview.py hand_recon_ros/hand_model/assets /tmp/sheet.png [--size 420] [--palette 64]
+    python tools/hand_model/preview.py hand_recon_ros/hand_model/assets sheet.png [--size 420] [--palette 64]
 """
 import argparse
 import sys

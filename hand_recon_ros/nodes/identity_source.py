@@ -1,0 +1,27 @@
+"""Whose hand it is: the latched hands/identity, checked against the model in use."""
+from __future__ import annotations
+
+from hand_recon_ros.messages.hands import msg_to_identity
+from hand_recon_ros.nodes.monitoring import Faults
+from hand_recon_ros.types import HandIdentity
+
+
+class IdentitySource:
+    """Keeps the last usable identity; one of another model is refused by name and the former one stays."""
+
+    def __init__(self, faults: Faults, model: str):
+        self._faults, self._model = faults, model
+        self.identity: HandIdentity | None = None
+
+    def update(self, message) -> None:
+        """Callback of the topic (hand_recon_ros/msg/HandIdentity)."""
+        try:
+            identity = msg_to_identity(message)
+            if identity.model != self._model:
+                raise ValueError(f'identity {identity.name!r}: of model {identity.model!r}, expected {self._model!r} '
+                                 '(parameter model)')
+        except ValueError as error:
+            self._faults.put('identity', f'hands/identity: {error}', warning=True)
+            return
+        self.identity = identity
+        self._faults.clear('identity')
