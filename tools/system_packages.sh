@@ -1,6 +1,7 @@
 #!/bin/sh
 # Name the Debian packages that are missing, in one line, or install them when root. Argument: the Python to be used.
 set -eu
+PATH=$PATH:/usr/sbin:/sbin     # ldconfig is there, and not on the path of an ordinary user
 python=${1:-python3}
 missing=
 need() { missing="$missing $1"; }
