@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
@@ -34,7 +35,7 @@ class Input:
     subscription: object = field(default=None)
 
 
-class HandNode(LifecycleNode):
+class HandNode(LifecycleNode, ABC):
     """What all nodes of the package share. A node says what it declares, builds and does with an item:
 
     specs: its parameters. depth: items its worker keeps waiting. endpoints(): add_output and add_input. build(): load
@@ -60,17 +61,21 @@ class HandNode(LifecycleNode):
 
     # What a node says about itself
 
+    @abstractmethod
     def endpoints(self) -> None:
-        raise NotImplementedError
+        """Declare outputs and inputs; ValueError when parameters do not allow it."""
 
+    @abstractmethod
     def build(self) -> None:
-        raise NotImplementedError
+        """Load and compile; in the worker's thread."""
 
+    @abstractmethod
     def process(self, item) -> None:
-        raise NotImplementedError
+        """One item; in the worker's thread; ValueError gives it up."""
 
+    @abstractmethod
     def release(self) -> None:
-        raise NotImplementedError
+        """Let go of what build() made."""
 
     # What it uses
 
