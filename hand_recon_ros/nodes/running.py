@@ -1,10 +1,12 @@
 """Starting and ending a node's process: exit code 0 on SIGINT and SIGTERM, 2 when its configuration is refused."""
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 import threading
+import weakref
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -24,7 +26,10 @@ def run(node_class, arguments=None) -> int:
     executor = SingleThreadedExecutor()
     node = node_class()
     executor.add_node(node)
-    _on_signal(lambda: _ask_to_stop(node, executor))
+    # Weak: the signals' thread outlives run(), and a node that lives at the interpreter's end leaves its shared memory
+    # (70 MB) in /dev/shm.
+    listening = weakref.ref(node)
+    _on_signal(lambda: _ask_to_stop(listening()))
     code = 0
     try:
         if node.setting('autostart') and not _start(node):
@@ -34,6 +39,9 @@ def run(node_class, arguments=None) -> int:
             executor.spin_once(timeout_sec=5.0)
     finally:
         ended = _finish(node, executor)
+        node = executor = None
+        gc.collect()
+        rclpy.try_shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
     if not ended:
@@ -54,12 +62,14 @@ def _finish(node, executor) -> bool:
         node.worker.call(node.release)
     ended = node.worker.end(timeout_s=1.0)
     executor.shutdown(timeout_sec=1.0)
+    executor.remove_node(node)
     node.destroy_node()
-    rclpy.try_shutdown()
     return ended
 
 
-def _ask_to_stop(node, executor) -> None:
+def _ask_to_stop(node) -> None:
+    if node is None:
+        return
     node.stop_asked = True
     # An executor that waits is woken, and spin_once then looks at its time limit and at the flag.
     node.stop_guard.trigger()
