@@ -5,6 +5,7 @@ import numpy as np
 
 from hand_recon_ros.geometry.cameras import Camera
 from hand_recon_ros.geometry.placement import place_by_spread
+from hand_recon_ros.geometry.rotations import rotation_between
 from hand_recon_ros.hand_model.skeleton import KEYPOINT_PARENTS
 from hand_recon_ros.types import HandKeypoints
 
@@ -27,11 +28,7 @@ def ray_rotation(point: np.ndarray) -> np.ndarray:
 
     Detectors see a crop as if its centre lay on the optical axis; this brings their 3D points to the camera's axes.
     """
-    ray = np.append(np.asarray(point, np.float64), 1.0)
-    ray /= np.linalg.norm(ray)
-    x, y, z = ray
-    return np.array([[1 - x * x / (1 + z), -x * y / (1 + z), x],
-                     [-x * y / (1 + z), 1 - y * y / (1 + z), y], [-x, -y, z]])
+    return rotation_between(np.array([0.0, 0.0, 1.0]), np.append(np.asarray(point, np.float64), 1.0))
 
 
 def image_plane_points(points_px: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:

@@ -10,10 +10,8 @@ JOINT_FINGERS = ('index', 'middle', 'pinky', 'ring', 'thumb')
 JOINT_NAMES = ('wrist',) + tuple(f'{finger}{k}' for finger in JOINT_FINGERS for k in (1, 2, 3))
 JOINT_PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14)
 JOINT_COUNT = len(JOINT_NAMES)
-POSE_SIZE = 3 * JOINT_COUNT
 
 KEYPOINT_NAMES = ('wrist',) + tuple(f'{finger}{k}' for finger in FINGERS for k in (1, 2, 3, 4))
-KEYPOINT_COUNT = len(KEYPOINT_NAMES)
 KEYPOINT_PARENTS = (-1,) + tuple(0 if k == 0 else 4 * f + k for f in range(5) for k in range(4))
 
 # Rows of the stacked [16 joints, 5 tips in FINGERS order] that give the 21 keypoints.
@@ -21,7 +19,6 @@ KEYPOINT_ROWS = (0, 13, 14, 15, 16, 1, 2, 3, 17, 4, 5, 6, 18, 10, 11, 12, 19, 7,
 # The joint in whose frame each keypoint is fixed: itself, or for a tip the last joint of its finger.
 KEYPOINT_JOINTS = tuple(row if row < JOINT_COUNT else JOINT_NAMES.index(f'{FINGERS[row - JOINT_COUNT]}3')
                         for row in KEYPOINT_ROWS)
-TIP_KEYPOINTS = (4, 8, 12, 16, 20)
 
 
 def joint_index(name: str) -> int:
