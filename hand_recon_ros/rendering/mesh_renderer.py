@@ -44,11 +44,14 @@ class Lighting:
 class Rendering:
     """premultiplied: (H, W, 4) uint8, colour times coverage, and coverage. depth_m: (H, W) float32, 0 where nothing is.
 
-    mask: (H, W) uint8, 0 background, k + 1 the k-th item. The last two are taken at the pixels' centres.
+    item: (H, W) uint8, 0 background, k + 1 the k-th item. mask: the same, but 0 where the surface's interpolated vertex
+    label is below a half. uv: (H, W, 2) float32, v up, 0 where nothing is. These are taken at the pixels' centres.
     """
     premultiplied: np.ndarray
     depth_m: np.ndarray | None = None
     mask: np.ndarray | None = None
+    item: np.ndarray | None = None
+    uv: np.ndarray | None = None
 
     def over(self, background) -> np.ndarray:
         """(H, W, 3) float32 0..255: this image over a background (H, W, 3) of 0..255."""
@@ -77,7 +80,7 @@ class MeshRenderer:
         self._multisampled = context.framebuffer([context.texture(size, 4, samples=samples)],
                                                  context.depth_texture(size, samples=samples))
         self._resolved = context.framebuffer([context.texture(size, 4)])
-        self._geometry = context.framebuffer([context.texture(size, 2, dtype='f4')], context.depth_texture(size))
+        self._geometry = context.framebuffer([context.texture(size, 4, dtype='f4')], context.depth_texture(size))
         self._shadows = []
         for _ in range(shaders.MAX_SHADOWS):
             texture = context.depth_texture((self.SHADOW_SIZE, self.SHADOW_SIZE))
@@ -85,9 +88,10 @@ class MeshRenderer:
             self._shadows.append((texture, context.framebuffer(depth_attachment=texture)))
         self._arrays: dict[int, tuple] = {}
 
-    def surface(self, faces, uvs, uv_faces, vertex_count, textures, material, smooth=True) -> Surface:
-        """A surface this renderer can draw."""
-        return Surface(self.context, faces, uvs, uv_faces, vertex_count, textures, material, smooth)
+    def surface(self, faces, uvs, uv_faces, vertex_count, textures, material, smooth=True,
+                vertex_labels=None) -> Surface:
+        """A surface this renderer can draw. vertex_labels: (V,) 0..1, 1 where it counts in the mask; None: all of it."""
+        return Surface(self.context, faces, uvs, uv_faces, vertex_count, textures, material, smooth, vertex_labels)
 
     def render(self, camera: Camera, items: list[tuple[Surface, np.ndarray]], lighting: Lighting,
                geometry: bool = False) -> Rendering:
@@ -116,9 +120,11 @@ class MeshRenderer:
         for number, (surface, _) in enumerate(items, 1):
             self._geometry_program['identity'] = float(number)
             self._array(surface)[2].render()
-        values = np.frombuffer(self._geometry.read(components=2, dtype='f4', alignment=1), np.float32)
-        values = values.reshape(self.height, self.width, 2)
-        return Rendering(image, values[..., 0].copy(), values[..., 1].astype(np.uint8))
+        values = np.frombuffer(self._geometry.read(components=4, dtype='f4', alignment=1), np.float32)
+        values = values.reshape(self.height, self.width, 4)
+        item = values[..., 1].astype(np.uint8)
+        labelled = values[..., 1] > item
+        return Rendering(image, values[..., 0].copy(), item * labelled, item, values[..., 2:].copy())
 
     def release(self) -> None:
         """Give the GPU's memory back; the renderer is of no use afterwards."""
@@ -138,9 +144,9 @@ class MeshRenderer:
         if arrays is None or arrays[3] is not surface:
             def over(program, layout, *names):
                 return self.context.vertex_array(program, [(surface.buffer, layout, *names)], surface.index)
-            arrays = (over(self._program, '4f 3f 3f 2f', 'in_clip', 'in_position', 'in_normal', 'in_uv'),
-                      over(self._shadow_program, '16x 3f 20x', 'in_position'),
-                      over(self._geometry_program, '4f 3f 20x', 'in_clip', 'in_position'), surface)
+            arrays = (over(self._program, '4f 3f 3f 2f 4x', 'in_clip', 'in_position', 'in_normal', 'in_uv'),
+                      over(self._shadow_program, '16x 3f 24x', 'in_position'),
+                      over(self._geometry_program, '4f 3f 12x 2f 1f', 'in_clip', 'in_position', 'in_uv', 'in_label'), surface)
             self._arrays[id(surface)] = arrays
         return arrays
 

@@ -72,11 +72,12 @@ SHADOW_FRAGMENT = """#version 330
 void main() {}"""
 
 GEOMETRY_VERTEX = """#version 330
-in vec4 in_clip; in vec3 in_position; out float depth;
-void main() { gl_Position = in_clip; depth = in_position.z; }"""
+in vec4 in_clip; in vec3 in_position; in vec2 in_uv; in float in_label; out vec4 value;
+void main() { gl_Position = in_clip; value = vec4(in_position.z, in_label, in_uv); }"""
+# depth, item number (plus a half where the surface is labelled), u, v
 GEOMETRY_FRAGMENT = """#version 330
-in float depth; uniform float identity; out vec2 out_geometry;
-void main() { out_geometry = vec2(depth, identity); }"""
+in vec4 value; uniform float identity; out vec4 out_geometry;
+void main() { out_geometry = vec4(value.x, identity + (value.y >= 0.5 ? 0.5 : 0.0), value.zw); }"""
 
 BAKE_VERTEX = """#version 330
 in vec2 in_uv; in vec4 in_value; out vec4 value;

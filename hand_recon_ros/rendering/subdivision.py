@@ -37,5 +37,5 @@ class SmoothSplit:
         return np.concatenate([vertices, a + half + self.STRENGTH * bulge]).astype(np.float32)
 
     def linear(self, values) -> np.ndarray:
-        """(V + E, C): per-vertex values (V, C) carried to the middles linearly."""
+        """(V + E, ...): per-vertex values (V, ...) carried to the middles linearly."""
         return np.concatenate([values, 0.5 * (values[self.edges[:, 0]] + values[self.edges[:, 1]])])

@@ -47,22 +47,29 @@ class Surface:
     """A mesh of the right winding: faces (F, 3), uvs (T, 2) v up, uv_faces (F, 3); optionally split once, smoothly."""
 
     def __init__(self, context, faces, uvs, uv_faces, vertex_count: int, textures: Textures,
-                 material: Material = Material(), smooth: bool = True):
+                 material: Material = Material(), smooth: bool = True, vertex_labels=None):
+        """vertex_labels: (V,) 0..1, 1 where the surface counts in a rendering's mask; None counts all of it."""
         faces = checked('faces', faces, (None, 3), np.int32)
         uvs = checked('uvs', uvs, (None, 2))
         uv_faces = checked('uv_faces', uv_faces, (len(faces), 3), np.int32)
+        labels = np.ones(vertex_count, np.float32) if vertex_labels is None else vertex_labels
+        labels = checked('vertex_labels', labels, (vertex_count,))
+        if labels.min() < 0.0 or labels.max() > 1.0:
+            raise ValueError(f'vertex_labels: {labels.min()}..{labels.max()}, expected 0..1')
         self.material, self.vertex_count = material, vertex_count
         self._given_normals = NormalField(faces, vertex_count)
         self._split = SmoothSplit(faces, vertex_count) if smooth else None
         if smooth:
+            labels = self._split.linear(labels)
             edges, uv_faces = split_faces(uv_faces, len(uvs))
             uvs = np.concatenate([uvs, 0.5 * (uvs[edges[:, 0]] + uvs[edges[:, 1]])])
             faces = self._split.faces
         # A corner is one (vertex, uv) pair: vertices on a seam are drawn with several uvs.
         pairs, corners = np.unique(np.stack([faces.ravel(), uv_faces.ravel()], 1), axis=0, return_inverse=True)
         self._corner_vertex = pairs[:, 0]
-        self._rows = np.zeros((len(pairs), 12), np.float32)
-        self._rows[:, 10:] = uvs[pairs[:, 1]]
+        self._rows = np.zeros((len(pairs), 13), np.float32)
+        self._rows[:, 10:12] = uvs[pairs[:, 1]]
+        self._rows[:, 12] = labels[pairs[:, 0]]
         self.buffer = context.buffer(reserve=self._rows.nbytes)
         self.index = context.buffer(np.ascontiguousarray(corners.ravel(), dtype='i4').tobytes())
         self.corner_count = len(pairs)
