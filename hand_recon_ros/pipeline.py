@@ -4,6 +4,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from hand_recon_ros.detection.detector import Detector
 from hand_recon_ros.detection.mediapipe_detector import MediaPipeDetector
 from hand_recon_ros.detection.offsets import load_offsets
 from hand_recon_ros.detection.tracking import HandTracker
@@ -18,7 +19,7 @@ class MonoSettings:
     """What the mono pipeline is made of; the same names as the nodes' parameters.
 
     mode: 'video' follows hands from frame to frame, 'image' looks at each image anew and harder.
-    tailor: 'gauss_newton', 'adam' or 'none'. offsets: 'real', 'synthetic' or a table's path.
+    tailor: 'gauss_newton', 'adam' or 'none'. offsets: 'real', 'synthetic', 'none' or a table's path.
     """
     mode: str = 'video'
     model: str = 'open_hand'
@@ -27,6 +28,11 @@ class MonoSettings:
     tailor: str = 'gauss_newton'
     max_hands: int = 2
     min_detection_score: float = 0.5
+
+    @property
+    def method(self) -> str:
+        """How the meshes are made, in the words of the nodes' messages."""
+        return self.estimator if self.tailor == 'none' else f'{self.estimator}+{self.tailor}'
 
 
 @dataclass(frozen=True)
@@ -40,12 +46,13 @@ class MonoResult:
 class MonoPipeline:
     """Detection, tracking, estimation and the tailor on the frames of one camera."""
 
-    def __init__(self, settings: MonoSettings = MonoSettings()):
+    def __init__(self, settings: MonoSettings = MonoSettings(), detector: Detector | None = None):
+        """detector: one to use instead of MediaPipe; offsets, mode and detection score are then its own affair."""
         self.settings = settings
         self.model = load_hand_model(settings.model)
-        offsets = load_offsets('mediapipe', settings.offsets).offsets_m
-        self._detector = MediaPipeDetector(mode=settings.mode, max_hands=settings.max_hands,
-                                           min_detection_score=settings.min_detection_score)
+        offsets = load_offsets('mediapipe' if detector is None else detector.name, settings.offsets).offsets_m
+        self._detector = detector or MediaPipeDetector(mode=settings.mode, max_hands=settings.max_hands,
+                                                       min_detection_score=settings.min_detection_score)
         self._tracker = HandTracker()
         self._estimator = build_estimator(settings.estimator, self.model, offsets)
         self._tailor = None
@@ -63,6 +70,19 @@ class MonoPipeline:
             estimates = self._tailor.refine(frame, keypoints, estimates, identity)
         return MonoResult(keypoints, estimates, {'detection': detected - started, 'estimation': estimated - detected,
                                                  'tailor': time.perf_counter() - estimated})
+
+    def restart(self, detector: Detector | None = None) -> None:
+        """Forget the frames seen so far: what comes next is another recording, and gives what a new pipeline would.
+
+        detector: one of the same landmark definition to use from now on.
+        """
+        if detector is not None and detector.name != self._detector.name:
+            raise ValueError(f'detector: {detector.name!r}, expected {self._detector.name!r}, whose offsets are in use')
+        if detector is not None:
+            self._detector.close()
+            self._detector = detector
+        self._detector.restart()
+        self._tracker = HandTracker()
 
     def close(self) -> None:
         """Release the detector."""

@@ -24,6 +24,7 @@ UNMIRRORED = {'Left': 'right', 'Right': 'left'}
 BOX_MARGIN = 0.05           # of the longer side, on every side: flesh around the landmarks
 SMALLEST_SIDE_PX = 8        # below this no hand can be told from noise
 LARGEST_SIDE_PX = 4096      # larger images are reduced first: the networks see 224 pixels of a hand at most
+LONGEST_GAP_S = 2.0         # a hand is not looked for where it was this long ago
 
 
 def box_around(points_px: np.ndarray, margin: float = BOX_MARGIN) -> np.ndarray:
@@ -64,7 +65,8 @@ class MediaPipeDetector:
     def detect(self, frame: Frame) -> list[HandKeypoints]:
         """The hands in a frame's image, at most `max_hands`, in pixels of the full image; empty when there is none.
 
-        ValueError when the frame has no image. In video mode a new image size or a backward stamp starts afresh.
+        ValueError when the frame has no image. In video mode a new image size, a backward stamp or a gap
+        of more than LONGEST_GAP_S starts afresh.
         """
         if self._hands is None:
             raise ValueError('detector: already closed')
@@ -91,13 +93,21 @@ class MediaPipeDetector:
     def __exit__(self, *_) -> None:
         self.close()
 
+    def restart(self) -> None:
+        """Forget the hands seen so far: what comes next is another recording."""
+        if self.mode == 'video' and self._last is not None:
+            with without_chatter():
+                self._hands.reset()
+            self._seen_any = False      # the networks are loaded again, with all their chatter
+        self._last = None
+
     def _start_afresh_after_a_jump(self, frame: Frame) -> None:
         """Forgets the hands of the frame before when this one cannot be its successor."""
         if self._last is not None:
             width, height, stamp_ns = self._last
-            if (frame.width, frame.height) != (width, height) or frame.stamp_ns < stamp_ns:
-                with without_chatter():
-                    self._hands.reset()
+            jumped = not 0 <= frame.stamp_ns - stamp_ns <= LONGEST_GAP_S * 1e9
+            if jumped or (frame.width, frame.height) != (width, height):
+                self.restart()
         self._last = frame.width, frame.height, frame.stamp_ns
 
     def _detect_any_size(self, image: np.ndarray) -> list[HandKeypoints]:

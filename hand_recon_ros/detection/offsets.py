@@ -17,6 +17,7 @@ from hand_recon_ros.hand_model.skeleton import KEYPOINT_NAMES
 from hand_recon_ros.types import checked
 
 TABLES = Path(__file__).parent / 'offset_tables'
+NO_TABLE = 'none'       # keypoints that are the model's own
 FARTHEST_M = 0.05       # no landmark of any detector is farther than this from its joint: larger numbers are not metres
 
 
@@ -56,8 +57,11 @@ def table_path(detector: str, table: str | Path) -> Path:
 def load_offsets(detector: str = 'mediapipe', table: str | Path = 'real') -> LandmarkOffsets:
     """Table of a detector by name ('real': photographs and cameras; 'synthetic': our renders) or from a YAML file.
 
+    'none' is no table but zeros: for keypoints that are the model's own.
     Raises ValueError when it is not there, damaged, or made for another detector.
     """
+    if table == NO_TABLE:
+        return LandmarkOffsets(detector, NO_TABLE, 'any', np.zeros((21, 3)))
     path = table_path(detector, table)
     if not path.is_file():
         bundled = sorted(TABLES.glob(f'{detector}_*.yaml'))

@@ -3,10 +3,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 import jax
+
+from hand_recon_ros.installation import cache_folder
 
 
 def prepare_jax() -> Path:
@@ -43,19 +44,11 @@ def _remember_compilations() -> Path:
     A folder that the user has chosen through JAX_COMPILATION_CACHE_DIR stays.
     """
     chosen = os.environ.get('JAX_COMPILATION_CACHE_DIR')
-    folder = Path(chosen) if chosen else _cache_home() / 'hand_recon_ros' / f'jax-{_processor()}'
+    folder = Path(chosen) if chosen else cache_folder() / f'jax-{_processor()}'
     jax.config.update('jax_compilation_cache_dir', str(folder))
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
     jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
     return folder
-
-
-def _cache_home() -> Path:
-    if os.environ.get('XDG_CACHE_HOME'):
-        return Path(os.environ['XDG_CACHE_HOME'])
-    if os.environ.get('HOME'):
-        return Path(os.environ['HOME']) / '.cache'
-    return Path(tempfile.gettempdir()) / f'cache-{os.getuid()}'
 
 
 def _processor() -> str:

@@ -6,23 +6,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-PACKAGE = 'hand_recon_ros'
+from hand_recon_ros.installation import share_folder
+
 # Fast DDS 3 (Kilted and later, the wheels) complains about the name that Fast DDS 2 knows.
 PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 FAST_DDS_2 = ('humble', 'iron', 'jazzy')
-
-
-def share_folder() -> Path:
-    """Folder with config/ and launch/: of the source tree where it is used in place, else of the installation."""
-    source = Path(__file__).resolve().parents[2]
-    if (source / 'package.xml').is_file() and (source / 'config').is_dir():
-        return source
-    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
-    for prefix in filter(None, prefixes):
-        folder = Path(prefix) / 'share' / PACKAGE
-        if (folder / 'config').is_dir():
-            return folder
-    raise ValueError(f'share/{PACKAGE}/config: not found below {" or ".join(filter(None, prefixes))}')
 
 
 def config_file(name: str) -> Path:

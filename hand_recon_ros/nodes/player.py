@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -16,13 +16,15 @@ from hand_recon_ros.messages.stamps import to_time
 class BagPlayer:
     """Publishes a recording's topics at `rate` times its own speed. Messages go out as the bytes that were recorded.
 
-    topics: those to play, default all. Publishers are reliable, which suits best-effort subscribers too.
+    topics: those to play, default all. most: messages of a topic to play at most; playing ends when one more would be
+    due. Publishers are reliable, which suits best-effort subscribers too; close() withdraws them.
     """
 
-    def __init__(self, node: Node, bag: BagReader, topics: Iterable[str] | None = None, rate: float = 1.0):
+    def __init__(self, node: Node, bag: BagReader, topics: Iterable[str] | None = None, rate: float = 1.0,
+                 most: Mapping[str, int] | None = None):
         if not 0 < rate <= 100:
             raise ValueError(f'rate: {rate}, expected above 0 and at most 100')
-        self._bag, self._rate = bag, rate
+        self._node, self._bag, self._rate, self._most = node, bag, rate, dict(most or {})
         known = bag.topics
         self._topics = list(known if topics is None else topics)
         missing = [topic for topic in self._topics if topic not in known]
@@ -32,6 +34,11 @@ class BagPlayer:
         self._clock = node.create_publisher(Clock, '/clock', 10)
         self._publishers = {topic: node.create_publisher(message_class(known[topic].type_name), topic,
                                                          _qos(known[topic].latched)) for topic in self._topics}
+
+    def close(self) -> None:
+        """Withdraw the publishers."""
+        for publisher in (self._clock, *self._publishers.values()):
+            self._node.destroy_publisher(publisher)
 
     def subscribers(self, topic: str) -> int:
         """How many subscribe to a played topic."""
@@ -44,8 +51,12 @@ class BagPlayer:
         between(): called while waiting, at least every 50 ms. before(topic, stamp_ns): called before each message.
         """
         first_ns = began_s = None
-        count = 0
+        count, left = 0, dict(self._most)
         for topic, stamp_ns, data, _ in self._bag.raw_messages(self._topics):
+            if left.get(topic) == 0:
+                break
+            if topic in left:
+                left[topic] -= 1
             if first_ns is None:
                 first_ns, began_s = stamp_ns, time.monotonic()
             due_s = began_s + (stamp_ns - first_ns) / 1e9 / self._rate

@@ -1,0 +1,68 @@
+"""A recording's images, their cameras, and the exact hands where it holds them."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from hand_recon_ros.bags.camera_topics import CameraTopics, camera_topics
+from hand_recon_ros.bags.reader import BagReader
+from hand_recon_ros.messages.cameras import camera_from_msg
+from hand_recon_ros.messages.hands import msg_to_estimates
+from hand_recon_ros.messages.images import compressed_to_rgb, image_to_rgb
+from hand_recon_ros.messages.stamps import to_ns
+from hand_recon_ros.types import Frame, HandEstimate
+
+_TO_RGB = {'compressed': compressed_to_rgb, 'raw': image_to_rgb}
+_HANDS = 'hand_recon_ros/msg/HandMeshArray'
+
+
+@dataclass(frozen=True)
+class LabelledRecording:
+    """A recording, opened and checked by read().
+
+    cameras: topics of all its cameras. image_count: images of the first one. truths: the exact hands by the image's
+    stamp, in the first camera's optical frame; empty where the recording holds none.
+    """
+    path: Path
+    cameras: tuple[CameraTopics, ...]
+    image_count: int
+    truths: dict[int, list[HandEstimate]]
+
+    @classmethod
+    def read(cls, path, labelled: bool = False, calibrated: bool = False) -> LabelledRecording:
+        """Recording at `path`; ValueError when it is missing, damaged or has no images.
+
+        labelled, calibrated: refuse one without ground truth, or without the first camera's camera_info.
+        """
+        path = Path(path)
+        with BagReader(path) as bag:
+            cameras = tuple(camera_topics(bag))
+            image_count = bag.topics[cameras[0].image].message_count
+            if image_count == 0:
+                raise ValueError(f'{path}: no images on {cameras[0].image}, expected at least one')
+            if calibrated and cameras[0].info is None:
+                raise ValueError(f'{path}: no camera_info beside {cameras[0].image}, expected one that tells the camera')
+            topics = [name for name, topic in bag.topics.items()
+                      if topic.type_name == _HANDS and 'ground_truth' in name and topic.message_count]
+            if labelled and not topics:
+                raise ValueError(f'{path}: no ground truth, expected a topic of {_HANDS} below /ground_truth')
+            truths = {to_ns(message.header.stamp): msg_to_estimates(message)
+                      for _, _, message in (bag.messages(topics[:1]) if topics else ())}
+        return cls(path, cameras, image_count, truths)
+
+    def frames(self, camera: int = 0, most: int | None = None) -> Iterator[Frame]:
+        """Frame after Frame of one camera with image and intrinsics (None without camera_info), at most `most`."""
+        topics = self.cameras[camera]
+        with BagReader(self.path) as bag:
+            intrinsics = None
+            if topics.info:
+                info = next((message for _, _, message in bag.messages(topics.info)), None)
+                if info is None:
+                    raise ValueError(f'{self.path}: no message on {topics.info}, expected at least one')
+                intrinsics = camera_from_msg(info, topics.rectified)
+            to_rgb = _TO_RGB[topics.transport]
+            for index, (_, _, message) in enumerate(islice(bag.messages(topics.image), most)):
+                yield Frame.from_image(to_rgb(message), intrinsics, to_ns(message.header.stamp),
+                                       message.header.frame_id, index)
