@@ -49,15 +49,28 @@ def test_matching_ignores_depth_and_handedness():
 def test_table_of_a_recording():
     evaluation = Evaluation()
     truth = hand()
-    evaluation.add([replace(truth, joints_m=truth.joints_m + np.float32(0.01), track_id=5)], [truth], 0.02)
-    evaluation.add([replace(truth, handedness='left', track_id=6)], [truth], 0.04)
-    evaluation.add([], [truth])
+    shifted = replace(truth, joints_m=truth.joints_m + np.float32(0.01), vertices_m=truth.vertices_m + np.float32(0.01))
+    evaluation.add(0, [replace(shifted, track_id=5)], [truth], 0.02)
+    evaluation.add(1, [replace(truth, handedness='left', track_id=6)], [truth], 0.04)
+    evaluation.add(2, [], [truth])
     metrics = evaluation.metrics()
-    assert metrics['recall'] == pytest.approx(2 / 3)
+    assert (evaluation.frames, evaluation.true_hands, len(evaluation.hands)) == (3, 3, 2)
+    assert metrics['recall'] == pytest.approx(2 / 3) and metrics['precision'] == 1.0
     assert metrics['cs_mpjpe_mm'] == pytest.approx(np.sqrt(3) * 10 / 2, rel=1e-4)
     assert metrics['mpjpe_mm'] == pytest.approx(0, abs=1e-4) and metrics['pa_mpjpe_mm'] == pytest.approx(0, abs=1e-4)
+    assert metrics['cs_mpvpe_mm'] == pytest.approx(np.sqrt(3) * 10 / 2, rel=1e-4)
+    assert metrics['mpvpe_mm'] == pytest.approx(0, abs=1e-4) and metrics['pa_mpvpe_mm'] == pytest.approx(0, abs=1e-4)
     assert metrics['handedness_accuracy'] == 0.5 and metrics['id_switches'] == 1
-    assert metrics['pa_mpvpe_mm'] == pytest.approx(0, abs=1e-4) and len(evaluation.vertex_aligned) == 1
     assert metrics['latency_ms']['p50'] == pytest.approx(30.0)
     assert 'cs_mpjpe_mm' in table(metrics, 'demo') and '0.667' in table(metrics)
-    assert Evaluation().metrics() == {'recall': 0.0}
+
+
+def test_nothing_to_judge_gives_no_figures_but_reasons():
+    assert Evaluation().metrics() == {}
+    empty = Evaluation()
+    empty.add(0, [], [])
+    assert empty.metrics() == {} and any('no true hand' in note for note in empty.notes())
+    missed = Evaluation()
+    missed.add(0, [], [hand()])
+    assert missed.metrics() == {'recall': 0.0, 'false_positives_per_frame': 0.0}
+    assert any('no accuracy figures' in note for note in missed.notes())

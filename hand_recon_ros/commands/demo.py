@@ -138,7 +138,7 @@ def _evaluate(frames: _Frames) -> tuple[dict, str]:
     evaluation, complete = Evaluation(), MeshCompletion(load_hand_model('open_hand'))
     for stamp_ns, truths in frames.truths.items():
         estimates, latency_s, _ = frames.meshes.get(stamp_ns, ([], None, ''))
-        evaluation.add(estimates, complete(truths), latency_s)
+        evaluation.add(stamp_ns, estimates, complete(truths), latency_s)
     metrics = evaluation.metrics()
     print(table(metrics, f'{method} on {evaluation.frames} frames with ground truth, {evaluation.true_hands} hands'))
     return metrics, method

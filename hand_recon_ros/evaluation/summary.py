@@ -1,79 +1,100 @@
-"""Errors of a whole recording: frames go in one by one, one table comes out."""
+"""Errors of whole recordings: frames go in one by one, parts are put together, one table comes out."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from hand_recon_ros.evaluation.matching import match_hands
-from hand_recon_ros.evaluation.metrics import aligned_mm, auc, distances_mm, root_relative_mm
-from hand_recon_ros.types import HandEstimate
+from hand_recon_ros.evaluation.figures import figures
+from hand_recon_ros.evaluation.judging import FrameJudge
+from hand_recon_ros.evaluation.records import FrameRecord, MatchedHand, RecordingErrors
+from hand_recon_ros.geometry.cameras import Camera
+from hand_recon_ros.types import HandEstimate, HandKeypoints
 
-WRIST = 0
 
-
-@dataclass
 class Evaluation:
-    """Gathers frames of estimates beside ground truth. Fingertips are the model's tip vertices, the wrist its joint."""
-    frames: int = 0
-    true_hands: int = 0
-    right_handedness: int = 0
-    id_switches: int = 0
-    camera_space: list[np.ndarray] = field(default_factory=list)
-    root_relative: list[np.ndarray] = field(default_factory=list)
-    aligned: list[np.ndarray] = field(default_factory=list)
-    vertex_camera_space: list[float] = field(default_factory=list)
-    vertex_aligned: list[float] = field(default_factory=list)
-    latencies_s: list[float] = field(default_factory=list)
-    _last_track: dict[int, int] = field(default_factory=dict)
+    """Gathers frames of estimates beside ground truth. Fingertips are the model's tip vertices, the wrist its joint.
 
-    def add(self, estimates: list[HandEstimate], truths: list[HandEstimate], latency_s: float | None = None) -> None:
-        """One frame, whatever was found in it. Vertices are compared where the truth has them, of the same model and side."""
-        self.frames += 1
-        self.true_hands += len(truths)
-        if latency_s is not None:
-            self.latencies_s.append(latency_s)
-        for row, column in match_hands(estimates, truths):
-            estimate, truth = estimates[row], truths[column]
-            self.right_handedness += estimate.handedness == truth.handedness
-            self.id_switches += self._last_track.get(truth.track_id, estimate.track_id) != estimate.track_id
-            self._last_track[truth.track_id] = estimate.track_id
-            self.camera_space.append(distances_mm(estimate.joints_m, truth.joints_m))
-            self.root_relative.append(root_relative_mm(estimate.joints_m, truth.joints_m,
-                                                       estimate.joints_m[WRIST], truth.joints_m[WRIST]))
-            self.aligned.append(aligned_mm(estimate.joints_m, truth.joints_m))
-            same_mesh = estimate.model == truth.model and estimate.handedness == truth.handedness
-            if same_mesh and len(truth.vertices_m):          # a recording may hold its truth without vertices
-                self.vertex_camera_space.append(float(distances_mm(estimate.vertices_m, truth.vertices_m).mean()))
-                self.vertex_aligned.append(float(aligned_mm(estimate.vertices_m, truth.vertices_m).mean()))
+    One object takes the frames of one recording, in their order; `merged` puts recordings together. It may be pickled.
+    Figures depend on the frames and their order alone, not on who gathered them.
+    """
+
+    def __init__(self, name: str = '', faces: Mapping[str, np.ndarray] | None = None, sequence: bool = True):
+        """name: of the recording. faces: model name -> (F, 3) triangles of its right hand, for masks and surfaces.
+
+        sequence: False where neighbouring frames are not neighbours in time: then nothing is said about motion.
+        """
+        self.name, self.sequence = name, sequence
+        self._judge = FrameJudge(faces)
+        self._frames: list[FrameRecord] = []
+        self._parts: tuple[RecordingErrors, ...] | None = None
+
+    def add(self, stamp_ns: int, estimates: list[HandEstimate], truths: list[HandEstimate],
+            latency_s: float | None = None, keypoints: list[HandKeypoints] | None = None,
+            camera: Camera | None = None, true_mask: np.ndarray | None = None) -> FrameRecord:
+        """One frame with ground truth, whatever was found in it (nothing at all: empty lists); returns its record.
+
+        latency_s: None where nothing was measured. keypoints: the detector's hands, None where they are not known (not
+        judged), [] where none was found; needs `camera`, the one the truth is given in. true_mask: (H, W) uint8,
+        0 elsewhere, 1 right, 2 left hand, the visible surface; needs `camera`.
+        Vertices are compared where truth and estimate are of one model, surfaces where they are not.
+        """
+        if self._parts is not None:
+            raise ValueError('add: this evaluation was put together from others, expected one of a single recording')
+        record = self._judge(stamp_ns, estimates, truths, latency_s, keypoints, camera, true_mask)
+        self._frames.append(record)
+        return record
+
+    @classmethod
+    def merged(cls, parts: Iterable[Evaluation], name: str = '') -> Evaluation:
+        """All recordings of the parts, in the order given. Every hand and every frame counts alike, whatever its part."""
+        whole = cls(name)
+        whole._parts = tuple(recording for part in parts for recording in part.recordings)
+        return whole
+
+    @property
+    def recordings(self) -> tuple[RecordingErrors, ...]:
+        """What was gathered, recording by recording."""
+        if self._parts is not None:
+            return self._parts
+        return (RecordingErrors(self.name, self.sequence, tuple(self._frames), tuple(self._judge.notes)),)
+
+    @property
+    def frames(self) -> int:
+        """Frames with ground truth."""
+        return sum(len(recording.frames) for recording in self.recordings)
+
+    @property
+    def true_hands(self) -> int:
+        """Hands there were to be found."""
+        return sum(frame.true_hands for recording in self.recordings for frame in recording.frames)
+
+    @property
+    def hands(self) -> list[MatchedHand]:
+        """All matched hands in their order."""
+        return [hand for recording in self.recordings for frame in recording.frames for hand in frame.matched]
 
     def metrics(self) -> dict:
-        """Named figures with their units; only the counts where no hand was matched."""
-        matched = len(self.camera_space)
-        result = {'recall': matched / self.true_hands if self.true_hands else 0.0}
-        if matched:
-            aligned = np.concatenate(self.aligned)
-            result |= {
-                'cs_mpjpe_mm': float(np.mean(self.camera_space)), 'mpjpe_mm': float(np.mean(self.root_relative)),
-                'pa_mpjpe_mm': float(np.mean(aligned)),
-                'auc_0_50': auc(aligned, 0, 50), 'auc_20_50': auc(aligned, 20, 50), 'auc_5_20': auc(aligned, 5, 20),
-                'handedness_accuracy': self.right_handedness / matched, 'id_switches': self.id_switches}
-        if self.vertex_aligned:
-            result |= {'cs_mpvpe_mm': float(np.mean(self.vertex_camera_space)),
-                       'pa_mpvpe_mm': float(np.mean(self.vertex_aligned))}
-        if self.latencies_s:
-            values = np.percentile(np.asarray(self.latencies_s) * 1e3, (50, 95, 99))
-            result['latency_ms'] = {name: float(v) for name, v in zip(('p50', 'p95', 'p99'), values)}
-        return result
+        """Named figures with their units in a fixed order; one that cannot be computed is absent, see `notes`."""
+        return figures(self.recordings)[0]
+
+    def notes(self) -> list[str]:
+        """Why figures are absent or speak of a part of the hands only, one sentence each."""
+        notes = [note for recording in self.recordings for note in recording.notes]
+        return list(dict.fromkeys([*notes, *figures(self.recordings)[1]]))
 
 
 def table(metrics: dict, title: str = '') -> str:
     """Metrics as aligned text, one line each."""
-    lines = [title] if title else []
-    for name, value in metrics.items():
-        if isinstance(value, dict):
-            value = '  '.join(f'{key} {number:.1f}' for key, number in value.items())
-        elif isinstance(value, float):
-            value = f'{value:.3f}' if value <= 1 and not name.endswith('_mm') else f'{value:.2f}'
-        lines.append(f'  {name:<22}{value:>10}')
-    return '\n'.join(lines)
+    width = max([26, *(len(name) + 2 for name in metrics)])
+    return '\n'.join(([title] if title else []) + [f'  {name:<{width}}{value_text(name, value):>10}'
+                                                   for name, value in metrics.items()])
+
+
+def value_text(name: str, value) -> str:
+    """One figure as text: lengths, times and percentages with two digits, shares with three, counts with none."""
+    if isinstance(value, dict):
+        return '  '.join(f'{key} {number:.1f}' for key, number in value.items())
+    if isinstance(value, float):
+        return f'{value:.2f}' if name.endswith(('_mm', '_percent', '_deg')) else f'{value:.3f}'
+    return str(value)
