@@ -19,10 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--fps', type=float, default=SceneConfig.fps, help='frames a second (%(default)s)')
     parser.add_argument('--seed', type=int, default=SceneConfig.seed,
                         help='person, light, room, motion and noise all follow from it (%(default)s)')
-    parser.add_argument('--cameras', type=int, choices=(1, 2), default=SceneConfig.cameras,
+    parser.add_argument('--cameras', type=int, choices=(1, 2), default=1,
                         help='one camera, or a rectified pair (%(default)s)')
-    parser.add_argument('--baseline-mm', type=float, default=1000 * SceneConfig.baseline_m,
-                        help='of a pair (%(default)s)')
+    parser.add_argument('--baseline-mm', type=float, metavar='MM', help='of a pair (drawn from the seed)')
     parser.add_argument('--hands', type=int, choices=(1, 2), default=SceneConfig.hands,
                         help='a right hand, or both (%(default)s)')
     parser.add_argument('--size', type=image_size, default=(SceneConfig.width, SceneConfig.height), metavar='WxH',
@@ -52,8 +51,10 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.jpeg_quality <= 100:
         raise ValueError(f'--jpeg-quality: {args.jpeg_quality}, expected 1 to 100')
     width, height = args.size
-    scene = Scene(SceneConfig(frames=args.frames, fps=args.fps, seed=args.seed, cameras=args.cameras,
-                              baseline_m=args.baseline_mm / 1000, hands=args.hands, width=width, height=height,
+    scene = Scene(SceneConfig(frames=args.frames, fps=args.fps, seed=args.seed,
+                              rig='mono' if args.cameras == 1 else 'rectified',
+                              baseline_m=None if args.baseline_mm is None else args.baseline_mm / 1000,
+                              hands=args.hands, width=width, height=height,
                               view=args.view, backgrounds=args.backgrounds))
     write_recording(scene, args.out, args.jpeg_quality, args.storage, not args.no_vertices, args.force)
     size = sum(file.stat().st_size for file in args.out.rglob('*') if file.is_file())

@@ -1,7 +1,7 @@
 """Who stands before the camera and in what light: skin, hand shape, clothes, lamps. All drawn from one seed."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,3 +54,10 @@ def sample_lighting(rng: np.random.Generator) -> Lighting:
 def _toward(x: float, y: float, z: float) -> tuple[float, float, float]:
     direction = np.array([x, y, z])
     return tuple(direction / np.linalg.norm(direction))
+
+
+def turned(lighting: Lighting, rotation) -> Lighting:
+    """The same light in a frame turned by rotation (3, 3)."""
+    rotation = np.asarray(rotation)
+    lights = tuple(replace(light, direction=tuple(rotation @ light.direction)) for light in lighting.lights)
+    return replace(lighting, lights=lights, up=tuple(rotation @ lighting.up))

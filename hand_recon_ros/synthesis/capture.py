@@ -39,12 +39,6 @@ def sample_capture(rng: np.random.Generator, width: int, brightness: float) -> C
                    rng.uniform(0.4, 1.2), rng.uniform(0.03, 0.11))
 
 
-def defocused(background: np.ndarray, capture: Capture) -> np.ndarray:
-    """The background as the lens, focused on the hands, sees it."""
-    sigma = capture.background_blur_px
-    return cv2.GaussianBlur(background, (0, 0), sigma) if sigma > 0 else background
-
-
 def captured(image: np.ndarray, capture: Capture, rng: np.random.Generator) -> np.ndarray:
     """(H, W, 3) uint8 that the camera delivers of an ideal float image of 0..255."""
     height, width = image.shape[:2]

@@ -6,37 +6,46 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hand_recon_ros.geometry.cameras import Camera
 from hand_recon_ros.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from hand_recon_ros.hand_model.mirroring import mirror_points, mirror_pose, posed_hand
 from hand_recon_ros.hand_model.skinning_jax import JaxHand
+from hand_recon_ros.synthesis.rigs import CameraRig, hands_in_frame
 from hand_recon_ros.types import HANDEDNESS, checked_choice
 
 MOVE_S, HOLD_S = (0.45, 0.85), (0.08, 0.30)     # time to reach a pose and to rest in it
 FINGER_LAG_S = 0.05                             # fingers do not all start at once
 TREMOR_RAD, TREMOR_M = 0.012, 0.0012
 MARGIN = 0.03                                   # of the image's width, kept free around the keypoints
-# Where the middle of the hand is at home: beside the axis, below it, ahead; metres. Right hand, seen from the front
-# it is on the image's left, seen by its owner on the right.
-HOMES = {'facing': (-0.125, 0.035, 0.60), 'egocentric': (0.120, 0.05, 0.56)}
+MOTIONS = ('free', 'crossing')
+# From the viewer to the middle of the hands.
+VIEW_DISTANCES_M = {'facing': (0.52, 0.78), 'desk': (0.48, 0.78), 'egocentric': (0.42, 0.56), 'wild': (0.42, 0.80)}
+# Where the middle of the hand is at home: beside the axis and below it, metres. Right hand, seen from the front it is
+# on the image's left, seen by its owner on the right.
+HOMES = {'facing': (-0.125, 0.035), 'desk': (0.115, 0.03), 'egocentric': (0.12, 0.05), 'wild': (-0.12, 0.02)}
 WANDER_M = (0.022, 0.030, 0.050)
 
 
 @dataclass(frozen=True)
 class HandMotion:
-    """One hand over N frames: poses (N, 48) rad, translations (N, 3) m, in the (left) camera's optical frame."""
+    """One hand over N frames: poses (N, 48) rad, translations (N, 3) m, in the first camera's optical frame."""
     handedness: str
     poses: np.ndarray
     translations: np.ndarray
 
 
-def script_motion(hand: JaxHand, named_poses: Mapping[str, np.ndarray], shape, handedness: str, frame_count: int,
-                  fps: float, view: str, cameras: list[tuple[Camera, np.ndarray]],
-                  rng: np.random.Generator) -> HandMotion:
-    """Motion of one hand, in view of every camera ((camera, position (3,) m in the first's frame)).
+def script_motions(hand: JaxHand, named_poses: Mapping[str, np.ndarray], shape, handednesses: tuple[str, ...],
+                   frame_count: int, fps: float, view: str, kind: str, rig: CameraRig, T_first_viewer: np.ndarray,
+                   distance_m: float, rng: np.random.Generator) -> tuple[HandMotion, ...]:
+    """One motion a hand, in view of every camera of the rig, before a viewer (T_first_viewer (4, 4)) distance_m away.
 
-    ValueError for no frames, an unknown view, or cameras that cannot all see the hand.
+    ValueError for no frames, an unknown view, or cameras that cannot all see a hand.
     """
+    return tuple(_script_motion(hand, named_poses, shape, handedness, frame_count, fps, view, rig, T_first_viewer,
+                                distance_m, rng) for handedness in handednesses)
+
+
+def _script_motion(hand, named_poses, shape, handedness, frame_count, fps, view, rig, T_first_viewer, distance_m,
+                   rng) -> HandMotion:
     checked_choice('handedness', handedness, HANDEDNESS)
     checked_choice('view', view, tuple(HOMES))
     if frame_count < 1 or not fps > 0:
@@ -49,23 +58,21 @@ def script_motion(hand: JaxHand, named_poses: Mapping[str, np.ndarray], shape, h
     # Place the hand by the middle between wrist and middle knuckle, which a pose's translation does not name.
     centres = np.concatenate([hand(part, shape, np.zeros(3))[1][:, [0, 9]].mean(1)
                               for part in np.array_split(poses, -(-frame_count // 64))])
+    wrist = hand(np.zeros(48), shape, np.zeros(3))[1][0].astype(np.float64)
     wander = _smoothed(rng.uniform(-1, 1, (len(keys), 3)), keys, times)
     wander = wander + TREMOR_M / np.array(WANDER_M) * _tremor(times, 3, rng)
-    middle = np.mean([position for _, position in cameras], 0)
-    home = np.array(HOMES[view])
-    if handedness == 'left':
-        middle = mirror_points(middle)
+    home = np.array([*HOMES[view], distance_m])
     # Less wandering and more distance both bring a hand into view: whatever changes the picture least comes first.
     ways = [(reach, away) for reach in (1.0, 0.8, 0.6, 0.4, 0.2, 0.0) for away in (0.0, 0.06, 0.12, 0.2, 0.3)]
     for reach, away in sorted(ways, key=lambda way: 0.2 * (1.0 - way[0]) + way[1]):
         spread = 1.0 + away / home[2]     # farther off, there is more room to the sides
-        places = home * [spread, 1.0, 1.0] + [0, 0, away] + middle + reach * wander * WANDER_M
-        translations = (places - centres).astype(np.float32)
+        places = home * [spread, 1.0, 1.0] + [0, 0, away] + reach * wander * WANDER_M
+        handed_poses, translations = poses, places - centres
         if handedness == 'left':
-            motion = HandMotion('left', mirror_pose(poses), mirror_points(translations))
-        else:
-            motion = HandMotion('right', poses, translations)
-        if _in_view(hand, motion, shape, cameras):
+            handed_poses, translations = mirror_pose(poses), mirror_points(translations)
+        moved = hands_in_frame(T_first_viewer, handed_poses, translations, wrist, handedness)
+        motion = HandMotion(handedness, *(array.astype(np.float32) for array in moved))
+        if _in_view(hand, motion, shape, rig):
             return motion
     raise ValueError(f'cameras: the {handedness} hand leaves the view of at least one, expected a wider view or a '
                      'shorter baseline')
@@ -129,14 +136,14 @@ def _wrist_rotations(view: str, keys, times, rng) -> np.ndarray:
     """(N, 3, 3) of a right hand: rest frame (fingers -x, back +y, thumb +z) to the camera's, fingers upwards."""
     count = len(keys)
     palm_shown = np.zeros(count)
-    if view == 'facing':
+    if view in ('facing', 'wild'):
         palm_shown[:] = rng.random() < 0.75
         # Now and then the hand turns over; slowly is enough for a forearm.
         for k in range(2, count):
             palm_shown[k:] = 1 - palm_shown[k:] if rng.random() < 0.12 else palm_shown[k:]
-    inward = 6 if view == 'facing' else -10     # elbows stand outwards
+    inward = 6 if view in ('facing', 'wild') else -10     # elbows stand outwards
     roll = np.radians(inward + rng.uniform(-16, 16, count))
-    pitch = np.radians(rng.uniform(-22, 22, count) + (-18 if view == 'egocentric' else 0))
+    pitch = np.radians(rng.uniform(-22, 22, count) + (-18 if view in ('egocentric', 'desk') else 0))
     turn = np.radians(rng.uniform(-32, 32, count)) + np.pi * (1 - palm_shown)
     rest = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])     # fingers up, palm to the camera, thumb to its right
     # Interpolated as angles: the shortest way between quaternions could turn a forearm the impossible way round.
@@ -148,12 +155,11 @@ def _wrist_rotations(view: str, keys, times, rng) -> np.ndarray:
     return lean @ nod @ twist @ rest
 
 
-def _in_view(hand: JaxHand, motion: HandMotion, shape, cameras) -> bool:
+def _in_view(hand: JaxHand, motion: HandMotion, shape, rig: CameraRig) -> bool:
     count = len(motion.poses)
     for part in np.array_split(np.arange(count), -(-count // 64)):
         _, keypoints = posed_hand(hand, motion.poses[part], shape, motion.translations[part], motion.handedness)
-        for camera, position in cameras:
-            seen = camera.inside(camera.project(keypoints - np.asarray(position)), -MARGIN * camera.width)
-            if not seen.all():
+        for k, camera in enumerate(rig.cameras):
+            if not camera.inside(rig.project(k, keypoints), -MARGIN * camera.width).all():
                 return False
     return True

@@ -41,13 +41,13 @@ def write_recording(scene: Scene, path: Path, jpeg_quality: int = 90, storage: s
     """
     if not 1 <= jpeg_quality <= 100:
         raise ValueError(f'jpeg_quality: {jpeg_quality}, expected 1 to 100')
-    topics = STEREO if len(scene.cameras) == 2 else MONO
+    topics = STEREO if len(scene.rig.cameras) == 2 else MONO
     period_ns = NS_PER_S / scene.config.fps
     with BagWriter(path, storage, overwrite) as bag:
         for frame in tqdm(scene.frames(), total=scene.config.frames, unit='frame', disable=not progress):
             stamp_ns = START_NS + round(frame.index * period_ns)
-            for names, image, (camera, position) in zip(topics, frame.images, scene.cameras):
-                bag.write(names.info, camera_to_msg(camera, stamp_ns, names.frame_id, float(position[0])), stamp_ns)
+            for names, image, camera, T in zip(topics, frame.images, scene.rig.cameras, scene.rig.T_camera_first):
+                bag.write(names.info, camera_to_msg(camera, stamp_ns, names.frame_id, float(-T[0, 3])), stamp_ns)
                 bag.write(names.image, rgb_to_compressed(image, stamp_ns, names.frame_id, jpeg_quality), stamp_ns)
             estimates = frame.estimates if vertices else [
                 replace(estimate, vertices_m=np.zeros((0, 3), np.float32)) for estimate in frame.estimates]
