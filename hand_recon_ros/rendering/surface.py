@@ -88,7 +88,7 @@ class Surface:
         self.height = self._context.texture(height.shape[::-1], 1, height[::-1].tobytes(), dtype='f4')
         for texture in (self.albedo, self.height):
             texture.build_mipmaps()
-            texture.anisotropy = 4.0
+            # No anisotropic filtering: Mesa's software rasteriser (22.3) never returns from it on some triangles.
 
     def place(self, vertices_m, clip) -> None:
         """Upload this frame's vertices (V, 3), camera frame; clip: function (N, 3) -> (N, 4) clip coordinates."""
