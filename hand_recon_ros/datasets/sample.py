@@ -25,6 +25,7 @@ JOINT_DEFINITIONS = {
     'handgraphcnn': "Hand3D (hand-graph-cnn): its own rig's joints",
     'manual': 'points placed by hand in one image',
 }
+UNKNOWN = ''           # a handedness or joint definition that the set does not tell
 POSE_SPACES = ('axis_angle', 'pca')
 MASK_RIGHT, MASK_LEFT = 1, 2
 MASK_VALUES = {'right': MASK_RIGHT, 'left': MASK_LEFT}
@@ -126,7 +127,8 @@ class View:
 class Sample:
     """One hand at one instant. ValueError names the field that does not fit.
 
-    id: unique in its set. dataset: the set's registered name. views: one or more. joints_m: (21, 3) metres in the
+    id: unique in its set. dataset: the set's registered name. handedness: 'left', 'right', or '' where the set does not
+    tell. joint_definition: one of JOINT_DEFINITIONS, '' where no joint is labelled. views: one or more. joints_m: (21, 3) metres in the
     first view's optical frame, NaN where `joint_valid` (21,) bool is False, or None. vertices_m: (V, 3) in the same
     frame, or None. model: whose parameters `pose`, `shape`, `translation` are ('mano', 'open_hand', '' for none):
     they are as stored, pose (3 + n,) axis-angle root and 45 axis-angle numbers (pose_space 'axis_angle') or n
@@ -160,8 +162,8 @@ class Sample:
             raise ValueError(f'{self.dataset} {self.id}: {error}') from None
 
     def _check(self) -> None:
-        checked_choice('handedness', self.handedness, HANDEDNESS)
-        checked_choice('joint_definition', self.joint_definition, tuple(JOINT_DEFINITIONS))
+        checked_choice('handedness', self.handedness, (*HANDEDNESS, UNKNOWN))
+        checked_choice('joint_definition', self.joint_definition, (*JOINT_DEFINITIONS, UNKNOWN))
         checked_choice('pose_space', self.pose_space, POSE_SPACES)
         _set(self, 'views', tuple(self.views))
         if not self.views or not all(isinstance(view, View) for view in self.views):
