@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from hand_recon_ros.geometry.rotations import axis_angle_to_matrix
-from hand_recon_ros.hand_model.assets import load_hand_model, load_named_poses
+from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.hand_model.mirroring import handed_faces, mirror_points, mirror_pose, posed_hand
 from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.hand_model.skinning_jax import JaxHand
@@ -21,6 +21,7 @@ from hand_recon_ros.synthesis.backgrounds import VIEWS, photograph_backdrops, ro
 from hand_recon_ros.synthesis.capture import captured, sample_capture
 from hand_recon_ros.synthesis.materials import fabric
 from hand_recon_ros.synthesis.motion import MOTIONS, VIEW_DISTANCES_M, HandMotion, script_motions
+from hand_recon_ros.synthesis.poses import PoseSpace
 from hand_recon_ros.synthesis.rigs import RIGS, CameraRig, miscalibrated, sample_rig
 from hand_recon_ros.synthesis.sleeve import sleeve_mesh
 from hand_recon_ros.types import PERSPECTIVE, HandEstimate
@@ -103,7 +104,7 @@ class Scene:
         self.appearance = sample_appearance(person, self._drawn.model.shape_size)
         self.handednesses = ('right', 'left')[:config.hands]
         self.motions: tuple[HandMotion, ...] = script_motions(
-            self._drawn, load_named_poses(), self.appearance.shape, self.handednesses, config.frames, config.fps,
+            PoseSpace(self._drawn.model, self.appearance.shape), self.handednesses, config.frames, config.fps,
             config.view, config.motion, self.true_rig, T_first_viewer, distance, motion_rng)
         T_camera_viewer = self.true_rig.T_camera_first @ T_first_viewer
         self._lightings = [turned(self.appearance.lighting, T[:3, :3]) for T in T_camera_viewer]
