@@ -47,7 +47,7 @@ class Evaluation:
 
     @classmethod
     def merged(cls, parts: Iterable[Evaluation], name: str = '') -> Evaluation:
-        """All recordings of the parts, in the order given. Every hand and every frame counts alike, whatever its part."""
+        """All recordings of the parts, in the order given. Every hand counts alike, whatever its recording."""
         whole = cls(name)
         whole._parts = tuple(recording for part in parts for recording in part.recordings)
         return whole

@@ -58,7 +58,8 @@ def jitter_mm(estimated_m, true_m) -> np.ndarray:
 
 def still_jitter_mm(estimated_m, true_m) -> np.ndarray:
     """The estimate's own steps ||p[t+1] - p[t]|| wherever the true joint moved less than STILL_MM, (N,) mm."""
-    steps, true_steps = (np.linalg.norm(np.diff(np.asarray(p), axis=0), axis=-1) * M_TO_MM for p in (estimated_m, true_m))
+    steps, true_steps = (np.linalg.norm(np.diff(np.asarray(points_m), axis=0), axis=-1) * M_TO_MM
+                         for points_m in (estimated_m, true_m))
     return steps[true_steps < STILL_MM]
 
 
