@@ -50,18 +50,20 @@ class Dataset(Sequence, ABC):
 
         pixels: also open every image, mask and depth that is there, and name the damaged ones.
         """
-        files = _FileCount()
+        files, unlabelled = _FileCount(), {}
         for index in range(len(self)):
             try:
                 sample = self.sample(index)
             except MissingFile as error:
-                files.add(error.kind, error.path, False)
+                unlabelled.setdefault(error.kind, []).append(error.path)
                 continue
             except ValueError as error:
                 yield f'sample {index}: {error}'
                 continue
             for view in sample.views:
                 yield from self._check_view(view, files, pixels)
+        for kind, paths in unlabelled.items():
+            yield f'missing {kind} files: of {len(paths)} of {len(self)} samples, first {paths[0]}'
         yield from files.missing()
 
     def _check_view(self, view: View, files: _FileCount, pixels: bool) -> Iterator[str]:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from hand_recon_ros.datasets.dataset import Dataset, inverse, projected, rigid, 
 from hand_recon_ros.datasets.files import ImageFile, PixelFile, field, numbers, read_yaml, require
 from hand_recon_ros.datasets.sample import MASK_VALUES, Sample, View
 from hand_recon_ros.geometry.cameras import Camera
+from hand_recon_ros.hand_model.assets import read_npz
 
 WIDTH_PX, HEIGHT_PX = 640, 480
 SUBJECTS = ('20200709-subject-01', '20200813-subject-02', '20200820-subject-03', '20200903-subject-04',
@@ -166,8 +166,11 @@ class DexYcb(Dataset):
         sides, calibrations = ([*field(meta, name, where)] for name in ('mano_sides', 'mano_calib'))
         if len(sides) != 1 or sides[0] not in MASK_VALUES or len(calibrations) != 1:
             raise ValueError(f'{where} mano_sides, mano_calib: {sides}, {calibrations}, expected one hand, left or right')
+        extrinsics = field(meta, 'extrinsics', where)
+        if not isinstance(extrinsics, str):
+            raise ValueError(f'{where} extrinsics: {extrinsics!r}, expected the name of a calibration, in quotes')
         return _Sequence(folder, subject, frames, sides[0], self._shape(str(calibrations[0])),
-                         self._to_world(str(field(meta, 'extrinsics', where))))
+                         self._to_world(extrinsics))
 
     def _camera(self, serial: str) -> Camera:
         path = self.root / 'calibration' / 'intrinsics' / f'{serial}_{WIDTH_PX}x{HEIGHT_PX}.yml'
@@ -196,12 +199,5 @@ class DexYcb(Dataset):
 
 def _read_labels(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Arrays of a label file; ValueError names it when it is damaged or lacks one."""
-    try:
-        with np.load(require(path, 'labels'), allow_pickle=False) as stored:
-            return {name: stored[name] for name in names}
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError) as error:
-        raise ValueError(f'labels {path}: not a whole .npz of {", ".join(names)} ({error})') from None
-    except ValueError as error:
-        if str(path) in str(error):
-            raise
-        raise ValueError(f'labels {path}: not a whole .npz of {", ".join(names)} ({error})') from None
+    stored = read_npz(require(path, 'labels'), names)
+    return {name: field(stored, name, f'labels {path}') for name in names}

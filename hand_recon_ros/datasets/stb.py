@@ -90,14 +90,11 @@ class Stb(Dataset):
 
 def _read_labels(path: Path) -> np.ndarray:
     """(frames, 21, 3) millimetres of a sequence; ValueError when the file is no MATLAB file with handPara."""
+    require(path, 'labels')
     try:
-        stored = scipy.io.loadmat(require(path, 'labels'), variable_names=['handPara'])
-    # scipy raises what its readers meet: a damaged file can end in any of them
-    except (OSError, TypeError, NotImplementedError, IndexError, KeyError, ArithmeticError, MemoryError) as error:
-        raise ValueError(f'labels {path}: not a readable MATLAB file ({error or type(error).__name__})') from None
-    except ValueError as error:
-        if str(path) in str(error):
-            raise
-        raise ValueError(f'labels {path}: not a readable MATLAB file ({error})') from None
+        stored = scipy.io.loadmat(path, variable_names=['handPara'])
+    # the bytes of a damaged file can make scipy's reader raise anything at all
+    except Exception as error:
+        raise ValueError(f'labels {path}: not a readable MATLAB file ({error or type(error).__name__})') from error
     joints = numbers(f'labels {path} handPara', field(stored, 'handPara', f'labels {path}'), (3, 21, None), False)
     return joints.transpose(2, 1, 0)

@@ -139,7 +139,7 @@ def _tree(value, where: str, depth: int = 0):
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         return value
     try:
-        return _array(value)
+        return _encoded(value) if type(value).__name__ == 'Encoded' else _array(value)
     except (ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError) as error:
         raise ValueError(f'{where}: cannot be read as an array ({error})') from error
 
@@ -172,10 +172,7 @@ def _array(value, depth: int = 0) -> np.ndarray:
 
 def _from_bytes(data, dtype, shape, order: str) -> np.ndarray:
     if isinstance(data, Record) and type(data).__name__ == 'Encoded':
-        text, codec = data.arguments
-        if codec not in ('latin1', 'latin-1', 'iso-8859-1'):
-            raise ValueError(f'bytes as {codec}, expected latin1')
-        data = text.encode('latin1')
+        data = _encoded(data)
     elif isinstance(data, str):
         data = data.encode('latin1')
     if not isinstance(data, (bytes, bytearray)):
@@ -190,6 +187,13 @@ def _from_bytes(data, dtype, shape, order: str) -> np.ndarray:
     shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
     array = np.frombuffer(data, element).reshape(shape, order=order)
     return array.astype(element.newbyteorder('='))
+
+
+def _encoded(record: Record) -> bytes:
+    text, codec = record.arguments
+    if codec not in ('latin1', 'latin-1', 'iso-8859-1'):
+        raise ValueError(f'bytes as {codec}, expected latin1')
+    return text.encode('latin1')
 
 
 def _dense(form: str, state, depth: int) -> np.ndarray:
