@@ -9,7 +9,8 @@ from hand_recon_ros.datasets.dataset import Dataset
 _LOADERS = {
     'freihand': ('freihand', 'FreiHand'), 'rhd': ('rhd', 'Rhd'), 'stb': ('stb', 'Stb'), 'dexycb': ('dexycb', 'DexYcb'),
     'ho3d_v2': ('ho3d', 'Ho3dV2'), 'ho3d_v3': ('ho3d', 'Ho3dV3'), 'humbi': ('humbi', 'Humbi'),
-    'interhand': ('interhand', 'InterHand'), 'curated': ('curated', 'Curated')}
+    'interhand': ('interhand', 'InterHand'), 'curated': ('curated', 'Curated'),
+    'shards': ('shards', 'Shards')}
 DATASETS = tuple(_LOADERS)
 
 
