@@ -179,7 +179,8 @@ def write_dexycb(root, subjects=('20200709-subject-01', '20200813-subject-02'), 
     for serial, T in zip((*DEXYCB_SERIALS, 'apriltag'), (*poses, np.eye(4))):
         rows += [f"  '{serial}': !!python/tuple" if serial != 'apriltag' else '  apriltag: !!python/tuple']
         rows += [f'  - {float(value)!r}' for value in T[:3].ravel()]
-    (calibration / 'extrinsics_20200702_151821' / 'extrinsics.yml').write_text('\n'.join(rows) + "\nmaster: '840412060917'")
+    rows += ["master: '840412060917'"]
+    (calibration / 'extrinsics_20200702_151821' / 'extrinsics.yml').write_text('\n'.join(rows))
     (calibration / 'mano_20200709-subject-01_left' / 'mano.yml').write_text(f'betas: {[0.1 * k for k in range(10)]}\n')
     meta = ('serials:\n' + ''.join(f"- '{serial}'\n" for serial in DEXYCB_SERIALS)
             + 'num_frames: 1\nextrinsics: \'20200702_151821\'\nmano_sides:\n- left\nmano_calib:\n'
@@ -272,7 +273,7 @@ def write_humbi(root):
 
 
 def write_interhand(root, split='train'):
-    """Capture 0: frame 17 of two hands in two cameras, frame 20 of a right hand in one; world joints, T_camera_world."""
+    """Capture 0: frame 17 of two hands in two cameras, frame 20 of a right hand in one; joints and cameras in the world."""
     cameras = {'400262': turned((0, 1, 0), 0.05, (-0.04, 0, 0)), '400263': turned((1, 0, 0), -0.1, (0, -0.1, 0.02))}
     world = {'right': hand_joints('right', x=-0.12, y=0.06, z=0.9), 'left': hand_joints('left', x=0.12, y=0.06, z=0.9)}
     focal, centre = [700.0, 690.0], [170.0, 260.0]
@@ -294,11 +295,12 @@ def write_interhand(root, split='train'):
         name = f'Capture0/ROM01_No_Interaction/cam{camera}/image{frame}.jpg'
         images.append({'id': len(images), 'file_name': name, 'width': 334, 'height': 512, 'capture': 0, 'subject': 5,
                        'seq_name': 'ROM01_No_Interaction', 'camera': camera, 'frame_idx': frame})
-        annotations.append({'id': 100 + len(annotations), 'image_id': images[-1]['id'], 'bbox': [60.0, 80.0, 200.0, 300.0],
-                            'joint_valid': flags.ravel().tolist(), 'hand_type': kind, 'hand_type_valid': 1})
+        annotations.append({'id': 100 + len(annotations), 'image_id': images[-1]['id'],
+                            'bbox': [60.0, 80.0, 200.0, 300.0], 'joint_valid': flags.ravel().tolist(), 'hand_type': kind, 'hand_type_valid': 1})
         image = np.full((512, 334, 3), BACKGROUND, np.uint8)
         for side in ('right', 'left') if kind == 'interacting' else ('right',):
-            image = np.maximum(image, painted((334, 512), pixels(K, moved(np.linalg.inv(cameras[camera]), world[side]))))
+            px = pixels(K, moved(np.linalg.inv(cameras[camera]), world[side]))
+            image = np.maximum(image, painted((334, 512), px))
         save(root / 'images' / split / name, image)
     fit = {'pose': [0.01 * k for k in range(48)], 'shape': [0.1] * 10, 'trans': [0.1, 0.2, 0.9]}
     folder = root / 'annotations' / split

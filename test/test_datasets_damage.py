@@ -25,7 +25,8 @@ def test_unknown_names_splits_and_roots(tmp_path):
     with pytest.raises(ValueError, match="data set 'mnist': unknown, expected one of freihand, rhd, stb"):
         open_dataset('mnist', tmp_path)
     for name in DATASETS:
-        with pytest.raises(ValueError, match=f"{name}: split 'nonsense', expected one of {dataset_class(name).SPLITS[0]}"):
+        first = dataset_class(name).SPLITS[0]
+        with pytest.raises(ValueError, match=f"{name}: split 'nonsense', expected one of {first}"):
             open_dataset(name, tmp_path, 'nonsense')
         with pytest.raises(ValueError, match='no such folder, expected'):
             open_dataset(name, tmp_path / 'nowhere')

@@ -116,7 +116,8 @@ def test_dexycb(tmp_path):
             continue
         assert_shows(sample, truth[k])
         assert (sample.pose_space, sample.flat_hand_mean, sample.subject) == ('pca', False, '20200709-subject-01')
-        assert sample.pose.tolist() == list(range(k, 48 + k)) and sample.translation.tolist() == [48 + k, 49 + k, 50 + k]
+        assert sample.pose.tolist() == list(range(k, 48 + k))
+        assert sample.translation.tolist() == [48 + k, 49 + k, 50 + k]
         np.testing.assert_allclose(sample.shape, 0.1 * np.arange(10), rtol=1e-6)
     together = open_dataset('dexycb', tmp_path, 's0_val_multiview')
     assert len(together) == 40 and [view.name for view in together[0].views] == list(DEXYCB_SERIALS)

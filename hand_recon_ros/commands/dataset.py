@@ -17,8 +17,8 @@ PRINTED_PROBLEMS = 40
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the sub-command."""
-    parser.add_argument('name', metavar='NAME', help='freihand, rhd, stb, dexycb, ho3d_v2, ho3d_v3, humbi, interhand, '
-                                                     'curated')
+    from hand_recon_ros.datasets.registry import DATASETS
+    parser.add_argument('name', metavar='NAME', help=', '.join(DATASETS))
     parser.add_argument('root', metavar='ROOT', help="the set's folder, as published")
     parser.add_argument('--split', help="the set's own name of it (default: its first)")
     parser.add_argument('--check', action='store_true', help='read every label and look for every file')
@@ -112,9 +112,9 @@ def _problems(dataset, pixels: bool) -> list[str]:
 
 
 def _write_sheet(samples: list, path: str) -> None:
-    from hand_recon_ros.datasets.preview import sheet
+    from hand_recon_ros.datasets.preview import preview
     from hand_recon_ros.media.images import write_image
     views = [view for sample in samples for view in sample.views[:2] if view.image_reader is not None]
     if not views:
         raise ValueError(f'--sheet: {path}, but no sample that was looked at has an image')
-    write_image(path, sheet(views[:SHEET_CELLS]))
+    write_image(path, preview(views[:SHEET_CELLS]))

@@ -11,8 +11,8 @@ from hand_recon_ros.datasets.sample import MASK_RIGHT, MASK_VALUES, UNKNOWN, Sam
 from hand_recon_ros.geometry.cameras import Camera
 
 # Words of gt_kind, then of source, that tell whose definition the joints follow; the first that is found counts.
-_DEFINITIONS = (('mediapipe', 'mediapipe'), ('manual', 'manual'), ('caliscope', 'mediapipe'), ('interhand', 'interhand'),
-                ('graph', 'handgraphcnn'), ('freihand', 'mano_tips'), ('ho3d', 'mano_tips'), ('ho-3d', 'mano_tips'),
+_DEFINITIONS = (('mediapipe', 'mediapipe'), ('manual', 'manual'), ('caliscope', 'mediapipe'),
+                ('interhand', 'interhand'), ('graph', 'handgraphcnn'), ('freihand', 'mano_tips'), ('ho3d', 'mano_tips'), ('ho-3d', 'mano_tips'),
                 ('taco', 'mano_tips'), ('mano', 'mano_tips'))
 
 

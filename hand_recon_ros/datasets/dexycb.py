@@ -165,7 +165,8 @@ class DexYcb(Dataset):
             raise ValueError(f'{where} num_frames: {frames!r}, expected a count')
         sides, calibrations = ([*field(meta, name, where)] for name in ('mano_sides', 'mano_calib'))
         if len(sides) != 1 or sides[0] not in MASK_VALUES or len(calibrations) != 1:
-            raise ValueError(f'{where} mano_sides, mano_calib: {sides}, {calibrations}, expected one hand, left or right')
+            raise ValueError(f'{where} mano_sides, mano_calib: {sides}, {calibrations}, expected one hand, left or '
+                             'right')
         extrinsics = field(meta, 'extrinsics', where)
         if not isinstance(extrinsics, str):
             raise ValueError(f'{where} extrinsics: {extrinsics!r}, expected the name of a calibration, in quotes')

@@ -39,7 +39,8 @@ class FreiHand(Dataset):
     def __init__(self, root: str | Path, split: str):
         super().__init__(root, split)
         self._part, _, version = split.partition('_')
-        self._versions = (0,) if split == 'evaluation' else tuple(range(4)) if not version else (VERSIONS.index(version),)
+        every = (0,) if split == 'evaluation' else tuple(range(len(VERSIONS)))
+        self._versions = (VERSIONS.index(version),) if version else every
         self._K = self._rows('K')
         optional = ('verts',) if self._part == 'training' else ('xyz', 'mano', 'verts')
         self._labels = {name: self._rows(name) for name in ('xyz', 'mano') if name not in optional}

@@ -1,4 +1,4 @@
-"""Rows of a huge JSON list of numbers, each parsed when asked for: FreiHAND's vertices alone are more than a gigabyte."""
+"""Rows of a huge JSON list of numbers, each parsed when asked for: FreiHAND's vertices are more than a gigabyte."""
 from __future__ import annotations
 
 import json

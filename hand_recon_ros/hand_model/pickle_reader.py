@@ -1,7 +1,8 @@
-"""Reading a pickle of arrays, of MANO's form or any other, without running it: only a fixed table of classes is known, and none is the real one.
+"""Reading a pickle of arrays, of MANO's form or any other, without running it.
 
-Arrays, sparse matrices and chumpy objects in the file become inert records of what was stored, and are turned into
-NumPy arrays afterwards from their plain numbers. Nothing that a file names is ever imported or called.
+Only a fixed table of classes is known, and none is the real one. Arrays, sparse matrices and chumpy objects in the file
+become inert records of what was stored, and are turned into NumPy arrays afterwards from their plain numbers. Nothing
+that a file names is ever imported or called.
 """
 from __future__ import annotations
 
