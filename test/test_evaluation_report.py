@@ -2,6 +2,7 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -132,3 +133,10 @@ def test_the_page_stands_alone(tmp_path):
 def test_every_figure_is_defined():
     everything = set(evaluation().metrics())
     assert everything <= set(DEFINITIONS) and all(definition.meaning for definition in DEFINITIONS.values())
+
+
+def test_every_figure_is_in_the_manual():
+    manual = (Path(__file__).resolve().parents[1] / 'docs' / 'evaluation.md').read_text()
+    families = ('_p95_', '_root_relative', 'cs_f_', 'cs_surface_f_')
+    assert not [name for name in DEFINITIONS
+                if f'`{name}`' not in manual and not any(part in name for part in families)]

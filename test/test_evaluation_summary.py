@@ -200,6 +200,17 @@ def test_a_stated_uncertainty_is_judged_where_it_is_stated():
     assert 'coverage_95: of 2 of the 3 matched hands' in evaluation.notes()
 
 
+def test_hands_out_of_the_image_are_not_asked_for():
+    beside, partly = hand((1.0, 0, 0), track=3), hand((0.3, 0, 0), track=4, seed=2)
+    evaluation = Evaluation()
+    evaluation.add(0, [hand()], [hand(), beside, partly], camera=CAMERA)
+    assert evaluation.true_hands == 2 and evaluation.metrics()['recall'] == 0.5
+    assert '1 true hands without a keypoint in the image are not counted' in evaluation.notes()
+    everywhere = Evaluation()
+    everywhere.add(0, [hand()], [hand(), beside, partly])
+    assert everywhere.metrics()['recall'] == pytest.approx(1 / 3)
+
+
 def test_bad_frames_are_refused():
     with pytest.raises(ValueError, match='ids that differ'):
         Evaluation().add(0, [], [hand(), hand((0.2, 0, 0))])

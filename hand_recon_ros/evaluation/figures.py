@@ -72,15 +72,17 @@ def _surfaces(hands) -> tuple[dict, list[str]]:
 
 def _detection(frames, hands) -> tuple[dict, list[str]]:
     true_hands, estimates = sum(frame.true_hands for frame in frames), sum(frame.estimates for frame in frames)
+    hidden = sum(frame.out_of_sight for frame in frames)
+    notes = [f'{hidden} true hands without a keypoint in the image are not counted'] if hidden else []
     if not true_hands:
-        return {}, ['no recall: there is no true hand']
+        return {}, [*notes, 'no recall: there is no true hand to be seen']
     result = {'recall': len(hands) / true_hands}
     if estimates:
         result['precision'] = len(hands) / estimates
     result['false_positives_per_frame'] = (estimates - len(hands)) / len(frames)
     if hands:
         result['handedness_accuracy'] = sum(hand.right_side for hand in hands) / len(hands)
-    return result, []
+    return result, notes
 
 
 def _motion(recordings) -> tuple[dict, list[str]]:

@@ -42,6 +42,7 @@ class FrameJudge:
             raise ValueError(f'truths: hands {", ".join(names)}, expected ids that differ within a frame')
         if latency_s is not None and not (np.isfinite(latency_s) and latency_s >= 0):
             raise ValueError(f'latency_s: {latency_s}, expected a time not below 0')
+        given, truths = len(truths), [truth for truth in truths if _in_sight(truth, camera)]
         pairs = match_hands(estimates, truths)
         masks = {} if true_mask is None else self._masks(pairs, estimates, truths, camera, true_mask)
         matched = [self._matched(estimates[row], truths[column], masks.get(column))
@@ -51,7 +52,7 @@ class FrameJudge:
                   for column, truth in enumerate(truths) if column not in found]
         seen = None if keypoints is None else self._keypoints(keypoints, truths, camera)
         return FrameRecord(int(stamp_ns), len(estimates), tuple(matched), tuple(missed),
-                           None if latency_s is None else float(latency_s), seen)
+                           None if latency_s is None else float(latency_s), seen, given - len(truths))
 
     def _matched(self, estimate: HandEstimate, truth: HandEstimate, mask: MaskErrors | None) -> MatchedHand:
         joints, true = estimate.joints_m.astype(np.float64), truth.joints_m.astype(np.float64)
@@ -157,6 +158,10 @@ def _projected(estimate: HandEstimate, camera: Camera) -> tuple[np.ndarray, np.n
     scale, *shift = estimate.weak_camera.astype(np.float64)
     flat = (estimate.vertices_m - estimate.joints_m[WRIST])[:, :2]
     return scale * flat + shift, depths - depths.min() + 1.0        # weak perspective knows order in depth only
+
+
+def _in_sight(truth: HandEstimate, camera: Camera | None) -> bool:
+    return camera is None or bool(camera.inside(camera.project(truth.joints_m)).any())
 
 
 def _box_size_px(truth: HandEstimate, joints_px, camera: Camera) -> float:

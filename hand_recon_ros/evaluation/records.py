@@ -82,13 +82,16 @@ class KeypointErrors:
 
 @dataclass(frozen=True, eq=False)
 class FrameRecord:
-    """One frame. estimates: how many hands were given, matched or not."""
+    """One frame. estimates: how many hands were given, matched or not. out_of_sight: true hands without a keypoint in
+    the image; they are not counted.
+    """
     stamp_ns: int
     estimates: int
     matched: tuple[MatchedHand, ...]
     missed: tuple[MissedHand, ...]
     latency_s: float | None = None
     keypoints: KeypointErrors | None = None
+    out_of_sight: int = 0
 
     @property
     def true_hands(self) -> int:
