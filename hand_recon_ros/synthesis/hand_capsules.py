@@ -11,14 +11,15 @@ from hand_recon_ros.hand_model.skeleton import FINGERS, JOINT_NAMES, KEYPOINT_RO
 
 FIRST, SECOND, THIRD = (np.arange(5) * 3 + level for level in (1, 2, 3))     # rows of joints, in the joints' order
 TIP_ROWS = np.array([FINGERS.index(JOINT_NAMES[row][:-1]) for row in FIRST])
-SOFTNESS_M, TOUCH_M = 0.003, 0.0065      # how far flesh gives way, and how far more where shapes known to be possible touch
+# How far flesh gives way, and how far more where shapes that are known to be possible touch.
+SOFTNESS_M, TOUCH_M = 0.003, 0.0065
 
 
 class HandCapsules:
-    """Right hand of one shape. Capsules 0..14 are the phalanges in the order of joints 1..15, 15..18 the metacarpals."""
+    """Right hand of one shape. Capsules 0..14 are the phalanges in the order of joints 1..15, 15..18 metacarpals."""
 
     def __init__(self, model: HandModel, shape=None, touching: Iterable[np.ndarray] = ()):
-        """shape: (B,) or None for the mean. touching: poses (48,) that count as possible although flesh meets in them."""
+        """shape: (B,) or None for the mean. touching: poses (48,) that count as possible though flesh meets in them."""
         template = model.template_m if shape is None else model.template_m + model.shape_dirs @ np.asarray(shape, float)
         self.joints_m = model.joint_regressor @ template
         self.tips_m = template[model.tip_vertices]

@@ -23,9 +23,10 @@ VIEW_DISTANCES_M = {'facing': (0.50, 0.78), 'desk': (0.46, 0.78), 'egocentric': 
 # on the image's left, seen by its owner on the right.
 HOMES = {'facing': (-0.125, 0.035), 'desk': (0.115, 0.03), 'egocentric': (0.12, 0.05), 'wild': (-0.12, 0.02)}
 WANDER_M = (0.026, 0.030, 0.050)
-APPROACH, APPROACH_TO = 0.25, 0.5               # how often two hands draw near each other, and how much of the way stays
+APPROACH, APPROACH_TO = 0.25, 0.5               # how often two hands draw near each other, and to what part
 APART_M = 0.040                                 # least distance of two hands' joints: flesh is that thick
 CROSSING_S, CROSSING_DEPTH_M, FOREARM_M = (2.4, 4.5), 0.095, 0.32
+SPREAD_M = 0.15
 TRIES = 12                                      # whole motions drawn until one is in view and clear of itself
 SWAY_RAD = np.radians((2.5, 4.0, 1.5))          # of a head: nod, turn, tilt
 
@@ -87,6 +88,16 @@ def script_motions(space: PoseSpace, handednesses: tuple[str, ...], frame_count:
                      f'{distance_m + ways[-1][1]:.2f} m, expected a wider view or a shorter baseline')
 
 
+def motion_keypoints(space: PoseSpace, motion: HandMotion) -> np.ndarray:
+    """(N, 21, 3) m in the first camera's frame, tips within some millimetres of the mesh's."""
+    poses, translations = motion.poses.astype(np.float64), motion.translations.astype(np.float64)
+    left = motion.handedness == 'left'
+    if left:
+        poses, translations = mirror_pose(poses), mirror_points(translations)
+    keypoints = space.capsules.keypoints(poses) + translations[:, None]
+    return mirror_points(keypoints) if left else keypoints
+
+
 def head_sway(frame_count: int, fps: float, rng: np.random.Generator) -> np.ndarray:
     """(N, 3, 3): how a head's cameras turn against the room, slowly and unevenly."""
     angles = SWAY_RAD * _tremor(0.35 * np.arange(frame_count) / fps, 3, rng)
@@ -102,7 +113,7 @@ def _script(space, times, view, distance_m, crossing, clearance, two, rng) -> _S
     home = np.tile([*HOMES[view], distance_m], (len(times), 1))
     if crossing is not None:
         home[:, 0] *= np.cos(crossing)
-        home[:, 2] -= clearance * np.sin(np.minimum(crossing, 0.5 * np.pi))
+        home[:, 2] -= (0.7 if clearance > 0 else 1.3) * clearance * np.sin(np.minimum(crossing, 0.5 * np.pi))
         # Forearms stay in planes one behind the other. The elbow stays where it is: the forearm leans after the hand.
         angles[:, :2] *= 0.4
         angles[:, 0] += np.arctan2(home[:, 0] - HOMES[view][0], FOREARM_M)
@@ -121,7 +132,7 @@ def _script(space, times, view, distance_m, crossing, clearance, two, rng) -> _S
 
 def _placed(space, script, handedness, reach, away, T_first_viewer) -> tuple[HandMotion, np.ndarray]:
     """The motion and its keypoints (N, 21, 3) in the first camera's frame."""
-    spread = 1.0 + away / script.home[:, 2]     # farther off, there is more room to the sides
+    spread = 1.0 + min(away, SPREAD_M) / script.home[:, 2]      # farther off, there is more room to the sides
     places = script.home + reach * script.wander
     places[:, 0] += (spread - 1.0) * script.home[:, 0]
     places[:, 2] += away

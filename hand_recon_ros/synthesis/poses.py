@@ -132,7 +132,7 @@ class PoseSpace:
 
 
 def sample_pose(rng: np.random.Generator, space: PoseSpace, wrist: str = 'free') -> np.ndarray:
-    """One pose (48,) float32 of a right hand in an optical frame. wrist: a key of WRISTS, or 'free' for any rotation."""
+    """One pose (48,) float32 of a right hand in an optical frame. wrist: a key of WRISTS, or 'free' for any."""
     return space.pose(space.sample_angles(rng), sample_wrist(rng, wrist)).astype(np.float32)
 
 
