@@ -76,7 +76,7 @@ class Wardrobe:
             view = tuple(VIEWS)[number % len(VIEWS)]
             lighting = sample_appearance(rng, 1).lighting
             backdrop, = room_backdrops(view, rig, np.eye(4)[None], lighting, rng)
-        return np.clip(np.round(backdrop.seen(0)), 0, 255).astype(np.uint8)
+        return backdrop.seen()
 
     def load_skin(self, folder: Path, number: int) -> Skin:
         """A skin from a workspace's folder."""
