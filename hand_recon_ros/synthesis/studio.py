@@ -14,7 +14,7 @@ from hand_recon_ros.hand_model.mirroring import handed_faces, mirror_points, mir
 from hand_recon_ros.hand_model.skinning_jax import JaxHand
 from hand_recon_ros.rendering.mesh_renderer import Lighting, MeshRenderer
 from hand_recon_ros.rendering.skin import SkinTone
-from hand_recon_ros.rendering.surface import SKIN, Material
+from hand_recon_ros.rendering.surface import SKIN, Material, WornTextures
 from hand_recon_ros.synthesis import materials
 from hand_recon_ros.synthesis.appearance import sample_appearance, turned
 from hand_recon_ros.synthesis.capture import Capture, captured, sample_capture
@@ -98,18 +98,20 @@ class Studio:
         model = self._drawn.model
         labels = labelled_vertices(self._labelled.model, model)
         self._stage = Stage(self._drawn, labels < 0.5, config.views, config.crop)
-        self._skins = [wardrobe.load_skin(folder, number) for number in range(config.skins)]
+        skins = [wardrobe.load_skin(folder, number) for number in range(config.skins)]
         self._rooms = [wardrobe.load_room(folder, number) for number in range(config.rooms)]
         rng = np.random.default_rng([config.seed, _STUDIO])
-        self._cloths = [materials.fabric(rng) for _ in range(CLOTHS)]
         self._renderer = MeshRenderer(config.crop, config.crop, samples=4)
+        self._tones = [skin.tone for skin in skins]
+        self._skins = [WornTextures(self._renderer.context, skin.textures) for skin in skins]
+        self._cloths = [WornTextures(self._renderer.context, materials.fabric(rng)) for _ in range(CLOTHS)]
         _, sleeve_faces, sleeve_uvs = sleeve_mesh(model, np.zeros(model.shape_size), rng)
         self._hands = {side: self._renderer.surface(
             handed_faces(model.faces, side), model.uvs, handed_faces(model.uv_faces, side), model.vertex_count,
-            self._skins[0].textures, SKIN, vertex_labels=labels) for side in HANDEDNESS}
+            skins[0].textures, SKIN, vertex_labels=labels) for side in HANDEDNESS}
         count = len(sleeve_uvs)
         self._sleeves = {side: self._renderer.surface(
-            handed_faces(sleeve_faces, side), sleeve_uvs, handed_faces(sleeve_faces, side), count, self._cloths[0], CLOTH,
+            handed_faces(sleeve_faces, side), sleeve_uvs, handed_faces(sleeve_faces, side), count, skins[0].textures, CLOTH,
             smooth=False, vertex_labels=np.zeros(count)) for side in HANDEDNESS}
         self._props = [_prop(rng) for _ in range(PROPS)]
         self._prop_surfaces = [self._renderer.surface(
@@ -150,7 +152,7 @@ class Studio:
             np.stack([view.T_view_first for view in staging.views]), labelled.handedness, labelled.pose, appearance.shape,
             labelled.translation, joints, np.stack([view.camera.project(view.points(joints.astype(np.float64)))
                                                     for view in staging.views]),
-            self._skins[skin].tone, skin, room, len(staging.hands) > 1, len(meshes) > 2 * len(staging.hands))
+            self._tones[skin], skin, room, len(staging.hands) > 1, len(meshes) > 2 * len(staging.hands))
 
     def _meshes(self, rng, staging: Staging, shape, skin: int, cloth: int) -> list[tuple]:
         """(surface, vertices in the first view's frame, value in the mask) of all that is drawn."""
@@ -159,7 +161,7 @@ class Studio:
         meshes = []
         for hand in staging.hands:
             skin_surface, cloth_surface = self._hands[hand.handedness], self._sleeves[hand.handedness]
-            skin_surface.set_textures(self._skins[skin].textures)
+            skin_surface.set_textures(self._skins[skin])
             cloth_surface.set_textures(self._cloths[cloth])
             meshes.append((skin_surface, hand.drawn_m, MASK_VALUES[hand.handedness]))
             meshes.append((cloth_surface, _worn(sleeve, wrist, hand), 0))

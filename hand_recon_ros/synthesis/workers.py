@@ -1,10 +1,10 @@
 """Numbered units of work over processes: each makes whole units on its own and leaves them in a workspace."""
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -20,6 +20,7 @@ from hand_recon_ros.synthesis.workspace import Workspace, store_unit
 # A worker's share of the machine is one core: software rendering and BLAS would each take all of them.
 _ONE_THREAD = {name: '1' for name in ('LP_NUM_THREADS', 'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')}
 _STOPPING_S = 5.0
+_PR_SET_PDEATHSIG = 1
 
 
 class Task(Protocol):
@@ -159,7 +160,7 @@ def _environment(values: dict[str, str]):
 def _serve(connection: Connection) -> None:
     """A worker's life: tasks and units in, ticks and 'made' out, until the other end closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _end_with_parent()
     import cv2
 
     from hand_recon_ros.hand_model.jax_runtime import prepare_jax
@@ -197,8 +198,18 @@ def _line(error: Exception) -> str:
 
 
 def _end_with_parent() -> None:
-    """Nothing of an ended run goes on: the parent's end, by kill -9 too, closes what this waits for."""
-    parent = multiprocessing.parent_process()
-    parent.join()
-    sys.stderr.flush()
+    """Nothing of an ended run goes on, however it ended.
+
+    Linux kills this process with the other, at once and even inside a driver that never returns. What ended before that
+    was asked for, or elsewhere, is seen by a thread.
+    """
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    except AttributeError:
+        pass     # no Linux
+    threading.Thread(target=_watch_parent, daemon=True).start()
+
+
+def _watch_parent() -> None:
+    multiprocessing.parent_process().join()
     os._exit(1)
