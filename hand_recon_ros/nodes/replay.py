@@ -11,7 +11,8 @@ from pathlib import Path
 from hand_recon_ros.bags.camera_topics import CameraTopics, camera_topics
 from hand_recon_ros.bags.reader import BagReader
 from hand_recon_ros.bags.writer import BagWriter
-from hand_recon_ros.messages.stamps import to_ns
+from hand_recon_ros.detection.mediapipe_detector import LONGEST_GAP_S
+from hand_recon_ros.messages.stamps import NS_PER_S, to_ns
 from hand_recon_ros.msg import HandKeypointsArray, HandMeshArray
 from hand_recon_ros.nodes.player import BagPlayer
 from hand_recon_ros.nodes.recorder import BagRecorder
@@ -62,7 +63,8 @@ class Replay:
 class MonoReplay:
     """`with MonoReplay() as replay: replay.play(recording, out)`, as often as wanted.
 
-    The nodes are started for the first recording and kept for all that have the same camera topics.
+    The nodes are started for the first recording and kept for all that have the same camera topics and whose stamps
+    jump, back or ahead: of those that follow closely, the nodes could not know that another recording begins.
     parameters: {node: {name: value}} beside what the recording itself asks for (transport, rectified, sim time).
     nodes: those to run, in the order of STAGES. Without keypoint_node, keypoints must be played in place of images.
     """
@@ -74,6 +76,7 @@ class MonoReplay:
         self._nodes = nodes
         self._recorded = dict(STAGES[name] for name in STAGES if name in nodes or name == 'keypoint_node')
         self._open, self._session, self._recorder, self._camera = ExitStack(), None, None, None
+        self._last_ns: int | None = None
 
     def __enter__(self) -> MonoReplay:
         return self
@@ -90,12 +93,12 @@ class MonoReplay:
         """
         with BagReader(recording) as bag:
             camera = camera_topics(bag)[0]
-        start_s = self._start(camera)
+            stamps_ns = tuple(to_ns(message.header.stamp) for _, _, message in islice(bag.messages(camera.image), most))
+        start_s = self._start(camera, stamps_ns)
         session, recorder = self._session, self._recorder
         with ExitStack() as opened:
             bag = opened.enter_context(BagReader(keypoints or recording))
             source = KEYPOINTS if keypoints else camera.image
-            stamps_ns = tuple(to_ns(message.header.stamp) for _, _, message in islice(bag.messages(source), most))
             topics = [source] + ([camera.info] if camera.info else [])
             player = BagPlayer(session.node, bag, topics, self._rate, {source: len(stamps_ns)})
             opened.callback(player.close)
@@ -115,9 +118,11 @@ class MonoReplay:
             arrived = {topic: frozenset(stamps) for topic, stamps in recorder.stamps_ns.items()}
         return Replay(stamps_ns, arrived, self._restarts() - restarts, start_s, play_s)
 
-    def _start(self, camera: CameraTopics) -> float:
+    def _start(self, camera: CameraTopics, stamps_ns: tuple[int, ...]) -> float:
         """Have the nodes run for this camera's topics; seconds that took."""
-        if self._camera == camera:
+        follows = self._last_ns is not None and 0 <= stamps_ns[0] - self._last_ns <= LONGEST_GAP_S * NS_PER_S
+        self._last_ns = stamps_ns[-1]
+        if self._camera == camera and not follows:
             return 0.0
         self._open.close()
         began_s = time.monotonic()
