@@ -27,7 +27,7 @@ PHOTOGRAPHS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 PICTURE_DISTANCE_M = 2.5        # where a flat picture stands, for its disparity in a stereo pair
 TABLE_DISTANCE_M = 0.9          # along the viewer's axis, where nobody says it
 SPARE = 1.03                    # how much wider than a lens sees the background is drawn
-WIDEST_PX = 2600                # of a background before it goes through the lens
+PITCH = 0.75                    # pixels of a background before it goes through a lens, a pixel of the image
 _MATT = Material(specular=0.25, gloss=20.0, two_sided=True)
 
 
@@ -64,11 +64,6 @@ class Backdrop:
             plane = camera.normalise(np.stack([x, y], -1))
             self._rays = np.concatenate([plane, np.ones_like(plane[..., :1])], -1).astype(np.float32)
         self._still = None
-
-    @property
-    def brightness(self) -> float:
-        """Mean value, 0..255."""
-        return float(self._picture.mean())
 
     def defocus(self, sigma_px: float) -> None:
         """Blur it as a lens focused on the hands does."""
@@ -108,7 +103,7 @@ def covering_pinhole(camera: Camera, sway_rad: float = 0.0) -> Camera:
         raise ValueError(f'D: {camera.D.tolist()}, expected a lens that bends every pixel of the image one to one')
     low, high = (np.tan(np.arctan(SPARE * edge) + sign * sway_rad) for edge, sign in ((plane.min(0), -1),
                                                                                      (plane.max(0), 1)))
-    focal = min(camera.fx_px, WIDEST_PX / (high - low).max())
+    focal = PITCH * camera.fx_px
     width, height = np.ceil(focal * (high - low)).astype(int)
     return Camera(int(width), int(height), np.array([[focal, 0, -focal * low[0]], [0, focal, -focal * low[1]],
                                                      [0, 0, 1]]))

@@ -1,4 +1,4 @@
-"""What a small camera does to the light: defocus, motion blur, exposure, white balance, fall-off, noise, compression."""
+"""What a small camera does to the light: blur, motion blur, exposure, white balance, fall-off, noise, compression."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 MIDDLE_GREY, EXPOSURE_RANGE = 132.0, (0.7, 1.7)
+HIGHLIGHT = 228             # the value up to which skin is exposed
 NOISE_SIDE = 1024           # of the square of noise that is laid, shifted and flipped, over every image
 
 
@@ -36,16 +37,19 @@ class Capture:
             raise ValueError(f'jpeg_quality: {self.jpeg_quality}, expected 1 to 100')
 
 
-def sample_capture(rng: np.random.Generator, width: int, brightness: float, wild: bool = False) -> Capture:
+def sample_capture(rng: np.random.Generator, width: int, brightness: float, brightest: float = 0.0,
+                   wild: bool = False) -> Capture:
     """A webcam of our days, its exposure set by the scene's mean brightness (0..255); blur scales with the image.
 
-    In little light the gain rises, and noise and exposure time with it. wild: phones and old webcams too: blurred,
+    brightest: of the hands, which are not overexposed by much. In little light the gain rises, and noise and exposure
+    time with it. wild: phones and old webcams too: blurred,
     noisy, off in colour, compressed hard.
     """
     scale, spread = width / 640, 2.2 if wild else 1.0
     tint = np.exp(spread * rng.normal(0, 0.05))
     exposure = np.clip(MIDDLE_GREY / max(brightness, 1.0), *EXPOSURE_RANGE)
-    gain = exposure * np.exp(spread * rng.normal(0, 0.07)) * np.array([tint, 1.0, 1 / tint])
+    exposure = min(exposure * np.exp(spread * rng.normal(0, 0.07)), (HIGHLIGHT if not wild else 255) / max(brightest, 1))
+    gain = exposure * np.array([tint, 1.0, 1 / tint])
     noisy = max(exposure, 1.0) ** 2 * rng.uniform(1.0, spread)
     shutter = rng.uniform(0.002, 0.012) * max(exposure, 1.0) * spread if rng.random() < 0.5 else 0.0
     blur = scale * rng.uniform(0.40, 0.70) * (rng.uniform(1.0, 2.2) if wild else 1.0)

@@ -275,8 +275,9 @@ def face(rng, skin_rgb, width: int = 256, height: int = 128) -> Textures:
     return textured(rgb * (1.0 + 0.03 * _layered(grid, 0.2, rng))[..., None], 0.9)
 
 
-def bare_skin(rng, skin_rgb, size: int = 128) -> Textures:
-    """An arm's skin, of the colour (3,) sRGB that the hand's has where it ends."""
+def bare_skin(rng, back_rgb, palm_rgb, size: int = 128) -> Textures:
+    """An arm's skin by the colours (3,) sRGB of its back (a quarter around it) and of its inside, opposite."""
     grid = _grid(size, size)
-    shade = 1.0 + 0.02 * _layered(grid, 0.25, rng) + 0.01 * _noise(grid, 0.01, rng)
-    return textured(shade[..., None] * np.asarray(skin_rgb))
+    inside = smooth_step(-np.sin(2 * np.pi * grid[..., 0]), -0.5, 0.6)[..., None]
+    shade = 1.0 + 0.015 * _layered(grid, 0.25, rng) + 0.008 * _noise(grid, 0.01, rng)
+    return textured(shade[..., None] * ((1 - inside) * np.asarray(back_rgb) + inside * np.asarray(palm_rgb)))

@@ -9,7 +9,7 @@ from hand_recon_ros.synthesis.solids import Solid, box, cylinder, ellipsoid, spl
 
 GAP_M = 0.035           # least distance to anything of the hands, along the viewer's axis
 NEAREST_M = 0.14        # of a thing's middle to the viewer
-KINDS = ('cup', 'box', 'ball', 'pole', 'edge')
+KINDS, SHARES = ('cup', 'box', 'ball', 'pole', 'edge'), (0.32, 0.28, 0.18, 0.12, 0.10)
 
 
 def sample_occluder(rng: np.random.Generator, keypoints_viewer_m: np.ndarray) -> Solid | None:
@@ -19,7 +19,7 @@ def sample_occluder(rng: np.random.Generator, keypoints_viewer_m: np.ndarray) ->
     """
     points = keypoints_viewer_m[rng.integers(len(keypoints_viewer_m))]
     middle, size = points.mean(0), np.ptp(points, axis=0)[:2].max()
-    kind = KINDS[rng.integers(len(KINDS))]
+    kind = rng.choice(KINDS, p=SHARES)
     way = rng.uniform(0, 2 * np.pi)
     aim = middle[:2] + size * rng.uniform(0.25, 0.6) * np.array([np.cos(way), np.sin(way)])
     half = size * rng.uniform(0.15, 0.3)

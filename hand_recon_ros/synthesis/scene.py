@@ -123,7 +123,7 @@ class Scene:
         self._renderer = MeshRenderer(config.width, config.height, samples=4)
         self._build_surfaces(looks)
         self._furnish(keypoints, distance, room_rng)
-        self.capture = sample_capture(lens_rng, config.width, self._backdrops[0].brightness, config.view == 'wild')
+        self.capture = sample_capture(lens_rng, config.width, *self._light_metered(), wild=config.view == 'wild')
         for backdrop in self._backdrops:
             backdrop.defocus(self.capture.background_blur_px)
         self._things = self._occluders(keypoints, np.linalg.inv(T_viewer_first), things_rng)
@@ -159,7 +159,7 @@ class Scene:
         skin = bake_skin(model, appearance.tone, appearance.skin_seed, 1024)
         if appearance.cuff is None:
             behind, faces, uvs = arm_mesh(model, appearance.shape)
-            textures, material = materials.bare_skin(looks, _arm_colour(model, skin)), SKIN
+            textures, material = materials.bare_skin(looks, *_arm_colours(model, skin)), SKIN
         else:
             behind, faces, uvs = sleeve_mesh(model, appearance.shape, looks, appearance.cuff)
             textures, material = materials.fabric(looks, appearance.sleeve_colour), CLOTH
@@ -173,6 +173,14 @@ class Scene:
                                        model.vertex_count, skin, SKIN, vertex_labels=labels),
                 self._renderer.surface(handed_faces(faces, side), uvs, handed_faces(faces, side), len(behind), textures,
                                        material, smooth=False, vertex_labels=np.zeros(len(behind))))
+
+    def _light_metered(self) -> tuple[float, float]:
+        """Mean brightness of the first image, and that of the hands' brightest tenth, 0..255."""
+        meshes = [part for motion in self.motions for part in self._meshes(motion, 0)]
+        items = [(surface, self.true_rig.to_camera(0, vertices)) for surface, vertices in meshes]
+        rendering = self._renderer.render(self.true_rig.cameras[0], items, self._lightings[0], geometry=True)
+        hands = rendering.premultiplied[rendering.mask > 0, :3]
+        return (float(rendering.over(self._backdrops[0].seen()).mean()), float(np.percentile(hands.max(1), 90)))
 
     def _occluders(self, keypoints_viewer_m, T_first_viewer, rng) -> list[tuple]:
         """(surface, vertices in the first camera's frame) of things before the hands."""
@@ -283,11 +291,13 @@ def labelled_vertices(labelled: HandModel, drawn: HandModel) -> np.ndarray:
     return (distance < SAME_VERTEX_M).astype(np.float32)
 
 
-def _arm_colour(model: HandModel, skin: Textures) -> np.ndarray:
-    """(3,) sRGB 0..1: the skin's mean colour where the modelled forearm ends."""
-    behind = model.template_m[model.faces].mean(1)[:, 0]
-    rows = model.uv_faces[behind > 0.8 * behind.max()]
+def _arm_colours(model: HandModel, skin: Textures) -> tuple[np.ndarray, np.ndarray]:
+    """sRGB 0..1 (3,) of the forearm's back and of its inside: the skin's mean colours where it will be covered."""
+    a, b, c = (model.template_m[model.faces[:, k]] for k in range(3))
+    behind, outward = ((a + b + c) / 3)[:, 0], np.cross(b - a, c - a)
+    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
     height, width = skin.albedo.shape[:2]
-    u, v = model.uvs[rows].mean(1).T
-    y, x = np.clip((1 - v) * height, 0, height - 1).astype(int), np.clip(u * width, 0, width - 1).astype(int)
-    return skin.albedo[y, x, :3].mean(0) / 255.0
+    u, v = model.uvs[model.uv_faces].mean(1).T
+    x, y = np.clip(u * width, 0, width - 1).astype(int), np.clip((1 - v) * height, 0, height - 1).astype(int)
+    part = (behind > 0.4 * behind.max()) & (behind < 0.75 * behind.max())
+    return tuple(skin.albedo[y, x, :3][part & (sign * outward[:, 1] > 0.6)].mean(0) / 255.0 for sign in (1, -1))

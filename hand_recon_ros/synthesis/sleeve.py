@@ -9,7 +9,7 @@ from hand_recon_ros.hand_model.model import HandModel
 SIDES, RINGS = 36, 34
 END_M = 0.52                    # behind the wrist
 CUFF = 0.60                     # behind the wrist, as a part of the modelled forearm
-ARM_STARTS = 0.84
+ARM_STARTS, ABOVE_M, ENDS_ABOVE_M = 0.55, 0.0004, 0.005
 LEAST_FOREARM_M = 0.05
 STATIONS = 5                    # places along the forearm where its thickness is taken
 THICKEST = 0.87                 # behind, the model's open end narrows
@@ -28,10 +28,42 @@ def sleeve_mesh(model: HandModel, shape, rng, cuff: float = CUFF) -> tuple[np.nd
 
 
 def arm_mesh(model: HandModel, shape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The forearm beyond the model's end, up to the elbow and on; as sleeve_mesh."""
-    s = np.concatenate([[0.0, 0.004], np.linspace(0.012, 1.0, RINGS - 2)])
-    growth = np.interp(s, [0.0, 0.004, 0.02, 0.20, 0.30, 1.0], [0.94, 0.99, 1.01, 1.22, 1.18, 1.5])
-    return _tube(model, shape, ARM_STARTS, s, growth, 0.0, None)
+    """The forearm on beyond the model's end, up to the elbow and further; as sleeve_mesh.
+
+    It starts as a second skin a hair above the modelled one, so that neither its edge nor the model's end shows.
+    """
+    s = np.linspace(0.0, 1.0, RINGS) ** 1.3
+    vertices, faces, uvs = _tube(model, shape, ARM_STARTS, s, np.ones(RINGS), 0.0, None)
+    template = model.template_m + model.shape_dirs @ np.asarray(shape, np.float64)
+    skin = template[template[:, 0] > 0.3 * template[:, 0].max()]
+    return _fitted(vertices, skin), faces, uvs * np.float32([0.5, 1.0])     # the texture once around
+
+
+def _fitted(vertices, skin) -> np.ndarray:
+    """A tube with the cross-sections of the skin (N, 3) that it lies on, going on from the last of them."""
+    rings = vertices.reshape(RINGS, SIDES + 1, 3)
+    middles = rings[:, :-1].mean(1)
+    axis, across = _unit(middles[-1] - middles[0]), _unit(rings[0, 0] - middles[0])
+    third = np.cross(axis, across)
+    if (rings[0, 1] - middles[0]) @ third < 0:
+        third = -third
+    along = (skin - middles[0]) @ axis
+    places = (middles - middles[0]) @ axis
+    # The model's last vertices close its end: they are no section.
+    last = THICKEST * along.max()
+    skin, along = skin[along < last], along[along < last]
+    angle, radius = np.arctan2((skin - middles[0]) @ third, (skin - middles[0]) @ across), np.linalg.norm(
+        np.cross(skin - middles[0], axis), axis=1)
+    turns = np.linspace(0, 2 * np.pi, SIDES + 1)
+    # Radius over place and angle, smoothed over the few vertices there are.
+    near = np.exp(9.0 * (np.cos(turns[:, None] - angle) - 1))[None]
+    near = near * np.exp(-0.5 * ((np.minimum(places, last)[:, None] - along) / 0.010) ** 2)[:, None] + 1e-12
+    wanted = (near * radius).sum(2) / near.sum(2)
+    wanted += np.interp(places / last, [0.0, 0.5, 1.0], [ABOVE_M, ABOVE_M, ENDS_ABOVE_M])[:, None]
+    beyond = np.maximum(places - last, 0.0)
+    wanted *= np.interp(beyond, [0.0, 0.12, 0.2, 0.5], [1.0, 1.22, 1.18, 1.5])[:, None]
+    offsets = rings - middles[:, None]
+    return (middles[:, None] + offsets * (wanted / np.linalg.norm(offsets, axis=2))[..., None]).reshape(-1, 3)
 
 
 def _tube(model: HandModel, shape, starts: float, s, factors, loose_m: float, rng):
@@ -45,16 +77,14 @@ def _tube(model: HandModel, shape, starts: float, s, factors, loose_m: float, rn
         raise ValueError(f'{model.name}: {length:.3f} m behind the wrist, expected a forearm of {LEAST_FOREARM_M} m')
     # The middles of the sections' boxes lie on the arm's axis.
     first, last = (template[np.abs(behind - part * length) < 0.13 * length] for part in (0.15, THICKEST))
-    axis = _middle(last) - _middle(first)
-    axis /= np.linalg.norm(axis)
+    axis = _unit(_middle(last) - _middle(first))
     origin = _middle(first)
     origin = origin + axis * ((wrist[0] + starts * length - origin[0]) / axis[0])
-    side = np.cross(axis, [0.0, 1.0, 0.0])
-    side /= np.linalg.norm(side)
+    side = _unit(np.cross(axis, [0.0, 1.0, 0.0]))
     up = np.cross(side, axis)
     places = np.linspace(min(starts, THICKEST - 0.02), THICKEST, STATIONS)
     sections = [template[np.abs(behind - part * length) < 0.13 * length] for part in places]
-    s = np.where(s >= 0.03, 0.03 + (s - 0.03) / 0.97 * (END_M - starts * length - 0.03), s)
+    s = np.where(s > 0.03, 0.03 + (s - 0.03) / 0.97 * (END_M - starts * length - 0.03), s)
     angle = np.linspace(0, 2 * np.pi, SIDES + 1)
     s_grid, a_grid = np.meshgrid(s, angle, indexing='ij')
     fold = np.zeros_like(s_grid)
@@ -86,3 +116,7 @@ def _tube(model: HandModel, shape, starts: float, s, factors, loose_m: float, rn
 
 def _middle(points) -> np.ndarray:
     return 0.5 * (points.min(0) + points.max(0))
+
+
+def _unit(vector) -> np.ndarray:
+    return vector / np.linalg.norm(vector)
