@@ -95,14 +95,14 @@ def test_worst_frames_by_the_rule():
 
 def test_plots_of_what_there_is(tmp_path):
     files = draw_plots(frames_of(evaluation()), tmp_path / 'all')
-    assert list(files) == ['pck', 'joints', 'depth', 'conditions', 'coverage', 'latency']
+    assert list(files) == ['pck', 'coverage', 'joints', 'conditions', 'depth', 'latency']
     for file in files.values():
         image = cv2.imread(str(file))
         assert image.shape[0] > 300 and image.shape[1] > 400 and image.std() > 10
     assert {file.name for file in (tmp_path / 'all').iterdir()} == {f'{name}.png' for name in files}
     bare = Evaluation()
     bare.add(0, [hand()], [hand()])
-    assert list(draw_plots(frames_of(bare), tmp_path)) == ['pck', 'joints', 'depth', 'conditions']
+    assert list(draw_plots(frames_of(bare), tmp_path)) == ['pck', 'joints', 'conditions', 'depth']
     assert draw_plots([], tmp_path) == {}
 
 

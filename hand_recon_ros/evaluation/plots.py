@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from hand_recon_ros.evaluation.error_analysis import SPACES, Breakdown, breakdowns, joint_errors
 from hand_recon_ros.evaluation.metrics import auc, pck
@@ -26,7 +27,7 @@ STYLE = {'font.family': 'DejaVu Sans', 'font.size': 10, 'axes.titlesize': 11, 'a
          'axes.grid': True,
          'grid.color': GRID, 'grid.linewidth': 0.8, 'axes.axisbelow': True, 'legend.frameon': False,
          'lines.linewidth': 2.0, 'figure.facecolor': 'white'}
-DPI = 110
+DPI, SINGLE = 110, (6.4, 4.7)          # width and height of a plot that shares its row, inches
 PCK_MM = np.linspace(0.0, 50.0, 251)
 LEVELS = np.linspace(0.0, 0.995, 200)
 
@@ -36,12 +37,13 @@ def draw_plots(frames: list[FrameRecord], folder: Path) -> dict[str, Path]:
     hands = [hand for frame in frames for hand in frame.matched]
     drawings: dict[str, Callable[[], Figure]] = {}
     if hands:
-        drawings |= {'pck': lambda: pck_figure(hands), 'joints': lambda: joint_figure(hands)}
         parts = breakdowns(frames)
-        drawings |= {'depth': lambda: depth_figure(parts[0]), 'conditions': lambda: condition_figure(parts[1:])}
+        drawings['pck'] = lambda: pck_figure(hands)
         ratios = np.concatenate([standardised(hand.camera_space_mm, hand.joint_std_m) for hand in hands])
         if len(ratios):
             drawings['coverage'] = lambda: coverage_figure(ratios)
+        drawings |= {'joints': lambda: joint_figure(hands), 'conditions': lambda: condition_figure(parts[1:]),
+                     'depth': lambda: depth_figure(parts[0])}
     latencies_ms = np.array([frame.latency_s for frame in frames if frame.latency_s is not None]) * 1e3
     if len(latencies_ms):
         drawings['latency'] = lambda: latency_figure(latencies_ms)
@@ -55,7 +57,7 @@ def draw_plots(frames: list[FrameRecord], folder: Path) -> dict[str, Path]:
 
 def pck_figure(hands) -> Figure:
     """Share of joints within a distance, for the three spaces, with the area from 0 to 50 mm."""
-    with _figure(6.4, 4.2) as (figure, axes):
+    with _figure() as (figure, axes):
         for space in SPACES:
             errors = np.stack([getattr(hand, f'{space}_mm') for hand in hands])
             axes.plot(PCK_MM, 100 * pck(errors, PCK_MM), color=COLOURS[space],
@@ -91,20 +93,22 @@ def joint_figure(hands) -> Figure:
 
 def depth_figure(depth: Breakdown) -> Figure:
     """Errors of hands over the depth of the wrist, and below the recall there."""
-    figure = _canvas(8.4, 5.4)
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    figure = _canvas(*SINGLE)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(5, 2))
     _draw_breakdown(upper, depth, SPACES, dots=True)
     upper.set(title='Error over depth', ylabel='mean error of a hand, mm')
     upper.set_yscale('log')
-    upper.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter('%g'))
-    upper.legend(loc='upper center', bbox_to_anchor=(0.62, 1.13), ncols=3)
+    upper.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    upper.yaxis.set_major_formatter(FormatStrFormatter('%g'))
+    upper.yaxis.set_minor_formatter(NullFormatter())
+    figure.legend(*upper.get_legend_handles_labels(), loc='outside lower center', ncols=3)
     share = np.divide(depth.matched, depth.true, out=np.full(len(depth.true), np.nan), where=depth.true > 0)
     widths = np.diff(depth.edges)
     lower.bar(depth.centres, 100 * share, 0.92 * widths, color=NEUTRAL)
     for x, percent, true in zip(depth.centres, 100 * share, depth.true):
         if true:
-            lower.text(x, 4, f'{percent:.0f} % of {true}', ha='center', va='bottom', fontsize=8,
-                       color='white' if percent > 30 else INK)
+            lower.text(x, 6, f'{percent:.0f} %\nof {true}', ha='center', va='bottom', fontsize=7,
+                       color='white' if percent > 60 else INK)
     lower.set(ylim=(0, 105), ylabel='recall, %', xlabel=f'{depth.name}, {depth.unit}')
     lower.grid(axis='x', visible=False)
     return figure
@@ -126,7 +130,7 @@ def condition_figure(parts: list[Breakdown]) -> Figure:
 
 def coverage_figure(ratios: np.ndarray) -> Figure:
     """Stated against observed: share of joints inside the ball that should hold a given share."""
-    with _figure(5.2, 4.6) as (figure, axes):
+    with _figure() as (figure, axes):
         axes.plot((0, 100), (0, 100), color='#8a959e', linewidth=1.2, linestyle=(0, (4, 3)), label='honest')
         axes.plot(100 * LEVELS, 100 * coverage(ratios, LEVELS), color=COLOURS['camera_space'], label='observed')
         at_95 = 100 * float(coverage(ratios))
@@ -139,10 +143,10 @@ def coverage_figure(ratios: np.ndarray) -> Figure:
 
 def latency_figure(latencies_ms: np.ndarray) -> Figure:
     """Histogram of frames over latency, with p50, p95 and p99."""
-    with _figure(6.4, 3.8) as (figure, axes):
+    with _figure() as (figure, axes):
         marks = np.percentile(latencies_ms, (50, 95, 99))
-        # A start-up frame of seconds would squeeze all others into one bar.
-        shown = max(1.6 * marks[2], 1e-3)
+        # A start-up frame of seconds would squeeze all others into one bar; the legend still names its percentile.
+        shown = max(2.5 * marks[1], 1e-3)
         late = int((latencies_ms > shown).sum())
         axes.hist(latencies_ms[latencies_ms <= shown], bins=60, range=(0, shown), color=NEUTRAL)
         for name, value, style in zip(('p50', 'p95', 'p99'), marks, ('-', '--', ':')):
@@ -172,8 +176,8 @@ def _canvas(width: float, height: float) -> Figure:
 
 
 @contextmanager
-def _figure(width: float, height: float):
-    figure = _canvas(width, height)
+def _figure():
+    figure = _canvas(*SINGLE)
     yield figure, figure.subplots()
 
 

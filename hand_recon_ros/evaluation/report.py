@@ -69,7 +69,7 @@ def write_report(folder: Path, evaluation: Evaluation, settings: Mapping[str, ob
                         + ''.join(f'<li>{escape(note)}</li>' for note in notes) + '</ul></div>')
     if plots:
         sections.append('<h2>Plots</h2><div class="plots">' + ''.join(
-            _figure(_data_uri(file.read_bytes(), 'png'), CAPTIONS[name], name in ('joints', 'depth', 'conditions'))
+            _figure(_data_uri(file.read_bytes(), 'png'), CAPTIONS[name], name in ('joints', 'conditions'))
             for name, file in plots.items()) + '</div>')
     if picture is not None:
         sections.append(_frames(worst_frames(evaluation.recordings, worst), picture))
