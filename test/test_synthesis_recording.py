@@ -1,4 +1,4 @@
-"""Recordings over processes: the same bytes however they came about, topics by ROS's conventions, rig and labels exact."""
+"""Recordings over processes: the same bytes however they came about, topics by ROS's conventions, labels exact."""
 import hashlib
 import json
 import shutil
@@ -74,7 +74,8 @@ def test_a_wide_recording_has_the_topics_of_raw_images_and_where_the_cameras_sta
     T_right_left = scene.rig.T_camera_first[1]
     transforms = msg_to_transforms(first['/tf_static'][1])
     assert list(transforms) == [('left_optical_frame', 'right_optical_frame')]
-    assert np.linalg.inv(transforms['left_optical_frame', 'right_optical_frame']) == pytest.approx(T_right_left, abs=1e-12)
+    T_left_right = transforms['left_optical_frame', 'right_optical_frame']
+    assert np.linalg.inv(T_left_right) == pytest.approx(T_right_left, abs=1e-12)
     rig = load_rig(bag_path / 'rig.yaml')
     assert rig.T_right_left == pytest.approx(T_right_left, abs=1e-15) and not rig.is_rectified
     for k, (side, camera) in enumerate((('left', rig.left), ('right', rig.right))):
@@ -107,9 +108,10 @@ def test_masks_and_depth_are_the_scenes(scene, bag_path):
 
 def test_a_rectified_recording_says_its_baseline_and_nothing_twice(tmp_path):
     out = tmp_path / 'pair'
-    assert cli.main(['synthesize', '--out', str(out), '--frames', '1', '--rig', 'rectified', '--baseline-m', '0.1', '--hands',
-                     '1', '--size', '96x80', '--no-vertices', '--workers', '1', '--sheet', str(tmp_path / 'sheet.png'),
-                     '--strip', str(tmp_path / 'strip.png'), '--draw-labels', '--json', str(tmp_path / 'out.json')]) == 0
+    assert cli.main(['synthesize', '--out', str(out), '--frames', '1', '--rig', 'rectified', '--baseline-m', '0.1',
+                     '--hands', '1', '--size', '96x80', '--no-vertices', '--workers', '1',
+                     '--sheet', str(tmp_path / 'sheet.png'), '--strip', str(tmp_path / 'strip.png'), '--draw-labels',
+                     '--json', str(tmp_path / 'out.json')]) == 0
     with BagReader(out) as bag:
         assert set(bag.topics) == {'/left/image_rect/compressed', '/right/image_rect/compressed', '/left/camera_info',
                                    '/right/camera_info', '/ground_truth/hands/mesh'}
@@ -125,8 +127,8 @@ def test_bad_usage_of_the_command_is_one_line(tmp_path, capsys):
     (tmp_path / 'there').mkdir()
     for arguments, expected in ((['--out', str(tmp_path / 'there')], 'exists already'),
                                 (['--out', str(tmp_path / 'there'), '--force'], 'exists and is no recording'),
-                                (['--out', str(tmp_path / 'a'), '--crop', '128'], '--crop: not an option of --format rosbag2'),
-                                (['--out', str(tmp_path / 'a'), '--format', 'shards', '--size', '64x64'], '--size: not an'),
+                                (['--out', str(tmp_path / 'a'), '--crop', '128'], '--crop: not an option of --format'),
+                                (['--out', str(tmp_path / 'a'), '--format', 'shards', '--size', '9x9'], '--size: not'),
                                 (['--out', str(tmp_path / 'a'), '--format', 'shards', '--strip', 'x.png'], '--strip:'),
                                 (['--out', str(tmp_path / 'a'), '--jpeg-quality', '0'], 'jpeg_quality: 0'),
                                 (['--out', str(tmp_path / 'a'), '--frames', '0'], 'frames: 0'),

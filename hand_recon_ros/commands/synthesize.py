@@ -63,8 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _option(bag, 'storage', RecordingOptions, None, '', choices=tuple(STORAGES))
     _switch(bag, 'masks', True, 'masks of the hands on /ground_truth/CAMERA/mask')
     _switch(bag, 'depth', True, 'depth images on /ground_truth/CAMERA/depth')
-    _switch(bag, 'vertices', False, 'ground truth without vertices: they follow from its parameters, and are most of its '
-            'size', flag='--no-vertices')
+    _switch(bag, 'vertices', False, 'ground truth without vertices: they follow from its parameters, and are most of '
+            'its size', flag='--no-vertices')
     shards = parser.add_argument_group('training sets (--format shards)')
     _option(shards, 'samples', StudioConfig, int, 'number of samples')
     _option(shards, 'crop', StudioConfig, int, 'side of the crops, pixels')
@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _option(group, field: str, config: type, kind, text: str, **more) -> None:
-    """`--some-field` of a config's field: absent from the arguments unless given, so that the config's default holds."""
+    """`--some-field` of a config's field: absent from the arguments unless given: the config's default holds."""
     default = getattr(config, field)
     shown = '' if default is None else f'({default})'
     group.add_argument('--' + field.replace('_', '-'), dest=field, default=argparse.SUPPRESS,

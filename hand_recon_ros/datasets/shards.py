@@ -51,7 +51,7 @@ class PackedPixels:
 
 
 class Shards(Dataset):
-    """root/shards.json and the tar files it names, each of samples KEY.[left.|right.]{jpg,mask.png,depth.png}, KEY.json.
+    """root/shards.json and the tar files it names, of samples KEY.[left.|right.]{jpg,mask.png,depth.png}, KEY.json.
 
     The index gives every shard's size and checksum: damage is found when a shard is streamed, and by check().
     """
@@ -90,17 +90,17 @@ class Shards(Dataset):
                worker_count: int = 1, buffer: int = 1000) -> Iterator[Sample]:
         """Samples shard after shard, each file read once and checked; ValueError naming a damaged one.
 
-        seed: None for the set's own order; else shards and samples are shuffled, anew every epoch, through a buffer of so
-        many samples. rank of world_size processes and worker of worker_count in each share the shards out: every sample
-        comes to exactly one of them. ValueError when there are fewer shards than these.
+        seed: None for the set's own order; else shards and samples are shuffled, anew every epoch, through a buffer of
+        so many samples. rank of world_size processes and worker of worker_count in each share the shards out: every
+        sample comes to exactly one of them. ValueError when there are fewer shards than these.
         """
         consumer, consumers = rank * worker_count + worker, world_size * worker_count
         if not (0 <= rank < world_size and 0 <= worker < worker_count):
-            raise ValueError(f'rank, worker: {rank} of {world_size}, {worker} of {worker_count}, expected less than each')
+            raise ValueError(f'rank, worker: {rank} of {world_size}, {worker} of {worker_count}, expected less')
         if buffer < 1:
             raise ValueError(f'buffer: {buffer}, expected at least 1 sample')
         if consumers > len(self.shards):
-            raise ValueError(f'{self.root}: {len(self.shards)} shards for {consumers} readers, expected at least as many')
+            raise ValueError(f'{self.root}: {len(self.shards)} shards for {consumers} readers, expected as many')
         order = np.arange(len(self.shards))
         if seed is None:
             for number in order[consumer::consumers]:
@@ -162,7 +162,8 @@ class Shards(Dataset):
                                                      self._depth_unit_m)
         get = lambda label, shape: numbers(f'{where} {label}', field(stored, label, where), shape)
         return View(width, height, camera=Camera(width, height, get('K', (9,)).reshape(3, 3)), name=name,
-                    T_view_first=get('T_view_first', (16,)).reshape(4, 4), joints_px=get('joints_px', (21, 2)), **readers)
+                    T_view_first=get('T_view_first', (16,)).reshape(4, 4), joints_px=get('joints_px', (21, 2)),
+                    **readers)
 
 
 def _drawn(held: list[Sample], rng) -> Sample:

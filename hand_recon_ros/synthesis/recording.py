@@ -1,4 +1,4 @@
-"""A synthetic scene as a rosbag2 recording: JPEG images, camera_info, the exact hands, masks and depth of every frame."""
+"""A synthetic scene as a rosbag2 recording: JPEG images, camera_info, exact hands, masks and depth of every frame."""
 from __future__ import annotations
 
 import json
@@ -98,8 +98,8 @@ def synthesize_recording(config: SceneConfig, path: Path, options: RecordingOpti
                          workers: int = 1, overwrite: bool = False, progress: bool = True) -> int:
     """As write_recording, over processes and resumable: the same bytes whatever their number and whatever came between.
 
-    Returns how many frames were rendered, fewer than the scene's when an earlier run was resumed. ValueError when `path`
-    exists (unless overwrite), or for settings that do not fit.
+    Returns how many frames were rendered, fewer than the scene's when an earlier run was resumed. ValueError when
+    `path` exists (unless overwrite), or for settings that do not fit.
     """
     path = Path(path)
     if path.exists() and overwrite and not is_bag(path):

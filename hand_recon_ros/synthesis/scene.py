@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from hand_recon_ros.geometry.rotations import axis_angle_to_matrix
 from hand_recon_ros.hand_model.assets import load_hand_model
-from hand_recon_ros.hand_model.mirroring import handed_faces, mirror_points, mirror_pose, posed_hand
+from hand_recon_ros.hand_model.mirroring import handed_faces, posed_hand
 from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.hand_model.skinning_jax import JaxHand
 from hand_recon_ros.rendering.mesh_renderer import MeshRenderer, Rendering
@@ -26,7 +25,7 @@ from hand_recon_ros.synthesis.motion import (MOTIONS, SWAY_RAD, VIEW_DISTANCES_M
 from hand_recon_ros.synthesis.occluders import sample_occluder
 from hand_recon_ros.synthesis.poses import PoseSpace
 from hand_recon_ros.synthesis.rigs import RIGS, miscalibrated, sample_rig
-from hand_recon_ros.synthesis.sleeve import arm_mesh, sleeve_mesh
+from hand_recon_ros.synthesis.sleeve import along_forearm, arm_mesh, sleeve_mesh
 from hand_recon_ros.synthesis.table_shadow import shaded
 from hand_recon_ros.types import PERSPECTIVE, HandEstimate
 
@@ -159,12 +158,12 @@ class Scene:
         skin = bake_skin(model, appearance.tone, appearance.skin_seed, 1024)
         if appearance.cuff is None:
             behind, faces, uvs = arm_mesh(model, appearance.shape)
-            textures, material = materials.bare_skin(looks, *_arm_colours(model, skin)), SKIN
+            textures, material = materials.bare_skin(looks, *arm_colours(model, skin)), SKIN
         else:
             behind, faces, uvs = sleeve_mesh(model, appearance.shape, looks, appearance.cuff)
             textures, material = materials.fabric(looks, appearance.sleeve_colour), CLOTH
         self._wrist = self._drawn(np.zeros(48), appearance.shape, np.zeros(3))[1][0]
-        self._behind = behind - self._wrist
+        self._behind = behind
         labels = labelled_vertices(self._labelled.model, model)
         self._surfaces = {}
         for side in self.handednesses:
@@ -275,14 +274,9 @@ class Scene:
         """(surface, vertices) of a hand and of what is behind it, in the first camera's frame."""
         pose, translation = motion.poses[index], motion.translations[index]
         vertices, _ = posed_hand(self._drawn, pose, self.appearance.shape, translation, motion.handedness)
-        left = motion.handedness == 'left'
-        if left:
-            pose, translation = mirror_pose(pose), mirror_points(translation)
-        # Sleeve and arm are as stiff as the forearm: they follow the root alone.
-        turn = axis_angle_to_matrix(pose[:3].astype(np.float64))
-        behind = (self._behind @ turn.T + self._wrist + translation).astype(np.float32)
+        behind = along_forearm(self._behind, self._wrist, pose, translation, motion.handedness)
         hand_surface, behind_surface = self._surfaces[motion.handedness]
-        return (hand_surface, vertices), (behind_surface, mirror_points(behind) if left else behind)
+        return (hand_surface, vertices), (behind_surface, behind)
 
 
 def labelled_vertices(labelled: HandModel, drawn: HandModel) -> np.ndarray:
@@ -291,7 +285,7 @@ def labelled_vertices(labelled: HandModel, drawn: HandModel) -> np.ndarray:
     return (distance < SAME_VERTEX_M).astype(np.float32)
 
 
-def _arm_colours(model: HandModel, skin: Textures) -> tuple[np.ndarray, np.ndarray]:
+def arm_colours(model: HandModel, skin: Textures) -> tuple[np.ndarray, np.ndarray]:
     """sRGB 0..1 (3,) of the forearm's back and of its inside: the skin's mean colours where it will be covered."""
     a, b, c = (model.template_m[model.faces[:, k]] for k in range(3))
     behind, outward = ((a + b + c) / 3)[:, 0], np.cross(b - a, c - a)

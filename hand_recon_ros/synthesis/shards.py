@@ -40,8 +40,8 @@ def synthesize_shards(config: StudioConfig, path: Path, options: ShardOptions = 
                       overwrite: bool = False, progress: bool = True) -> int:
     """Write a set's shards and index into the folder `path`, which appears only when it is whole; resumable.
 
-    The same bytes whatever the number of workers and whatever came between. Returns how many samples were rendered, fewer
-    than the set's when an earlier run was resumed. ValueError when `path` exists (unless overwrite).
+    The same bytes whatever the number of workers and whatever came between. Returns how many samples were rendered,
+    fewer than the set's when an earlier run was resumed. ValueError when `path` exists (unless overwrite).
     """
     path, task = Path(path), ShardTask(config, options)
     if path.exists() and overwrite and not (path / INDEX).is_file():
@@ -70,7 +70,8 @@ class ShardTask:
     def settings(self) -> dict:
         """Everything the bytes follow from, as JSON."""
         studio = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self.config).items()}
-        return {'format': 'webdataset', 'format_version': FORMAT_VERSION, 'studio': studio, 'options': asdict(self.options)}
+        return {'format': 'webdataset', 'format_version': FORMAT_VERSION, 'studio': studio,
+                'options': asdict(self.options)}
 
     @property
     def unit_count(self) -> int:
@@ -121,20 +122,21 @@ def sample_files(sample: StudioSample, jpeg_quality: int) -> Iterator[tuple[str,
         if depth.max() > 65535:
             raise ValueError(f'depth_m: {depth_m.max()} m, expected at most {65535 * DEPTH_UNIT_M}')
         contents += [cv2.imencode('.jpg', bgr, (cv2.IMWRITE_JPEG_QUALITY, jpeg_quality))[1].tobytes(),
-                     cv2.imencode('.png', mask)[1].tobytes(), cv2.imencode('.png', depth.astype(np.uint16))[1].tobytes()]
+                     cv2.imencode('.png', mask)[1].tobytes(),
+                     cv2.imencode('.png', depth.astype(np.uint16))[1].tobytes()]
     contents.append(json.dumps(labels(sample), separators=(',', ':')).encode())
     for key, content in zip(sample_keys(len(sample.images)), contents):
         yield f'{sample.index:09d}.{key}', content
 
 
 def labels(sample: StudioSample) -> dict:
-    """What a sample's .json says. T_view_first: points of the first view to the view; all else in the first one's frame."""
+    """What a sample's .json says. T_view_first: points of the first view to this one; all else in the first's frame."""
     views = [{'name': name, 'width': camera.width, 'height': camera.height, 'K': camera.K.ravel().tolist(),
               'T_view_first': T.ravel().tolist(), 'joints_px': _rounded(joints_px)}
              for name, camera, T, joints_px in zip(VIEW_NAMES[len(sample.cameras)], sample.cameras, sample.T_view_first,
                                                    sample.joints_px)]
-    return {'index': sample.index, 'handedness': sample.handedness, 'model': LABELLED_MODEL, 'pose': _rounded(sample.pose),
-            'shape': _rounded(sample.shape), 'translation': _rounded(sample.translation),
+    return {'index': sample.index, 'handedness': sample.handedness, 'model': LABELLED_MODEL,
+            'pose': _rounded(sample.pose), 'shape': _rounded(sample.shape), 'translation': _rounded(sample.translation),
             'joints_m': _rounded(sample.joints_m), 'views': views,
             'tone_lab': _rounded(np.array([sample.tone.lightness, sample.tone.a, sample.tone.b])), 'skin': sample.skin,
             'room': sample.room, 'second_hand': sample.second_hand, 'occluder': sample.occluder}

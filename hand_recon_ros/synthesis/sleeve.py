@@ -1,9 +1,11 @@
-"""What leaves the picture behind a hand, whose modelled forearm ends a hand's breadth behind the wrist: a sleeve, or more
-bare arm."""
+"""What leaves the picture behind a hand, whose modelled forearm ends a hand's breadth behind the wrist: a sleeve, or
+more bare arm."""
 from __future__ import annotations
 
 import numpy as np
 
+from hand_recon_ros.geometry.rotations import axis_angle_to_matrix
+from hand_recon_ros.hand_model.mirroring import mirror_points, mirror_pose
 from hand_recon_ros.hand_model.model import HandModel
 
 SIDES, RINGS = 36, 34
@@ -64,6 +66,20 @@ def _fitted(vertices, skin) -> np.ndarray:
     wanted *= np.interp(beyond, [0.0, 0.12, 0.2, 0.5], [1.0, 1.22, 1.18, 1.5])[:, None]
     offsets = rings - middles[:, None]
     return (middles[:, None] + offsets * (wanted / np.linalg.norm(offsets, axis=2))[..., None]).reshape(-1, 3)
+
+
+def along_forearm(rest_m: np.ndarray, wrist_m: np.ndarray, pose, translation, handedness: str) -> np.ndarray:
+    """(V, 3) float32 of a sleeve or arm, given at the right hand's rest, on a posed hand: stiff, it follows the root.
+
+    wrist_m: (3,) of this shape at rest. pose: (48,). translation: (3,).
+    """
+    pose, translation = np.asarray(pose), np.asarray(translation)
+    left = handedness == 'left'
+    if left:
+        pose, translation = mirror_pose(pose), mirror_points(translation)
+    turn = axis_angle_to_matrix(pose[:3].astype(np.float64))
+    placed = ((rest_m - wrist_m) @ turn.T + wrist_m + translation).astype(np.float32)
+    return mirror_points(placed) if left else placed
 
 
 def _tube(model: HandModel, shape, starts: float, s, factors, loose_m: float, rng):

@@ -30,11 +30,13 @@ TRIES = 100
 
 @dataclass(frozen=True)
 class StagedHand:
-    """A hand in the first view's frame. pose: (48,). translation: (3,). drawn_m: (V, 3) of the drawn model's vertices."""
+    """A hand in the first view's frame. pose: (48,). translation: (3,). drawn_m: (V, 3), joints_m: (21, 3) of the drawn
+    model's vertices and keypoints."""
     handedness: str
     pose: np.ndarray
     translation: np.ndarray
     drawn_m: np.ndarray
+    joints_m: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Staging:
 
 
 class Stage:
-    """Draws stagings for one hand model. forearm: (V,) bool, the drawn vertices that are no part of the labelled hand."""
+    """Draws stagings for one hand model. forearm: (V,) bool, drawn vertices that are no part of the labelled hand."""
 
     def __init__(self, hand: JaxHand, forearm: np.ndarray, view_count: int, crop: int):
         self._hand, self._space, self._forearm = hand, PoseSpace(hand.model), forearm
@@ -92,7 +94,7 @@ class Stage:
         pose = mirror_pose(pose) if handedness == 'left' else pose
         vertices, keypoints = posed_hand(self._hand, pose, shape, np.zeros(3), handedness)
         translation = (middle - keypoints[[0, 9]].mean(0)).astype(np.float32)
-        return StagedHand(handedness, pose, translation, vertices + translation)
+        return StagedHand(handedness, pose, translation, vertices + translation, keypoints + translation)
 
     def _in_sight(self, rig: CameraRig, hand: StagedHand) -> bool:
         """Whether every view has the middle of the hand in the image and not behind the forearm."""
@@ -126,6 +128,7 @@ class Stage:
         low, high = px.min(0), px.max(0)
         side = float((high - low).max())
         centre = 0.5 * (low + high) + SHIFT * side * rng.normal(size=2)
-        crop = Crop(tuple(centre.tolist()), self._crop, self._crop, self._crop / (side * (1 + 2 * rng.uniform(*MARGIN))))
+        scale = self._crop / (side * (1 + 2 * rng.uniform(*MARGIN)))
+        crop = Crop(tuple(centre.tolist()), self._crop, self._crop, scale)
         K = np.vstack([crop.matrix, [0, 0, 1]]) @ camera.K
         return StagedView(crop, Camera(self._crop, self._crop, K), rig.T_camera_first[k])

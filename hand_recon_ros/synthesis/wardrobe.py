@@ -12,10 +12,11 @@ from hand_recon_ros.geometry.cameras import Camera
 from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.rendering.skin import SkinTone, bake_skin
 from hand_recon_ros.rendering.surface import Textures
-from hand_recon_ros.synthesis.appearance import sample_appearance
-from hand_recon_ros.synthesis.backgrounds import VIEWS, photograph_backdrops, room_backdrops
+from hand_recon_ros.synthesis.appearance import sample_appearance, sample_lighting, turned
+from hand_recon_ros.synthesis.backgrounds import VIEWS, photograph_backdrops, room_backdrops, sample_setting
+from hand_recon_ros.synthesis.materials import bare_skin
 from hand_recon_ros.synthesis.rigs import CameraRig
-from hand_recon_ros.synthesis.scene import DRAWN_MODEL
+from hand_recon_ros.synthesis.scene import DRAWN_MODEL, arm_colours
 
 SKIN_SIZE = 512
 ROOM_WIDTH, ROOM_HEIGHT, ROOM_FOCAL = 640, 480, 0.94     # the focal length as a part of the width
@@ -24,8 +25,9 @@ _SKINS, _ROOMS = 1, 2       # streams of random numbers
 
 @dataclass(frozen=True)
 class Skin:
-    """Baked textures and the tone they were baked from."""
+    """Baked textures of a hand, those of the arm behind it, and the tone they were baked from."""
     textures: Textures
+    arm: Textures
     tone: SkinTone
 
 
@@ -60,9 +62,12 @@ class Wardrobe:
         return make
 
     def _skin(self, model, number: int) -> dict[str, np.ndarray]:
-        appearance = sample_appearance(np.random.default_rng([self.seed, _SKINS, number]), model.shape_size)
+        rng = np.random.default_rng([self.seed, _SKINS, number])
+        appearance = sample_appearance(rng, model.shape_size)
         textures, tone = bake_skin(model, appearance.tone, appearance.skin_seed, SKIN_SIZE), appearance.tone
-        return {'albedo': textures.albedo, 'height_m': textures.height_m, 'tone': np.array([tone.lightness, tone.a, tone.b])}
+        arm = bare_skin(rng, *arm_colours(model, textures))
+        return {'albedo': textures.albedo, 'height_m': textures.height_m, 'arm': arm.albedo,
+                'arm_height_m': arm.height_m, 'tone': np.array([tone.lightness, tone.a, tone.b])}
 
     def _room(self, number: int) -> np.ndarray:
         """(H, W, 3) uint8."""
@@ -74,14 +79,16 @@ class Wardrobe:
             backdrop, = photograph_backdrops(self.backgrounds, rig, rng)
         else:
             view = tuple(VIEWS)[number % len(VIEWS)]
-            lighting = sample_appearance(rng, 1).lighting
-            backdrop, = room_backdrops(view, rig, np.eye(4)[None], lighting, rng)
+            setting = sample_setting(view, rng)
+            lighting = turned(sample_lighting(rng), setting.viewer_from_level)
+            backdrop, = room_backdrops(view, rig, np.eye(4)[None], lighting, rng, setting)
         return backdrop.seen()
 
     def load_skin(self, folder: Path, number: int) -> Skin:
         """A skin from a workspace's folder."""
         with np.load(folder / self.unit_name(number)) as stored:
-            return Skin(Textures(stored['albedo'], stored['height_m']), SkinTone(*stored['tone'].tolist()))
+            return Skin(Textures(stored['albedo'], stored['height_m']), Textures(stored['arm'], stored['arm_height_m']),
+                        SkinTone(*stored['tone'].tolist()))
 
     def load_room(self, folder: Path, number: int) -> np.ndarray:
         """(H, W, 3) uint8 from a workspace's folder."""

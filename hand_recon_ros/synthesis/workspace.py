@@ -67,8 +67,8 @@ class Workspace:
             raise ValueError(f'{path}: no JSON ({error}), expected the settings of an unfinished run') from error
         differing = differences(begun, self.manifest)
         if differing:
-            raise ValueError(f'{self.folder}: begun with other settings ({"; ".join(differing[:4])}); repeat them to go '
-                             'on, or delete the folder to start anew')
+            raise ValueError(f'{self.folder}: begun with other settings ({"; ".join(differing[:4])}); repeat them to '
+                             'go on, or delete the folder to start anew')
         for left_over in self.folder.rglob('.*.tmp'):
             left_over.unlink()
 
