@@ -130,6 +130,7 @@ def test_bad_usage_of_the_command_is_one_line(tmp_path, capsys):
                                 (['--out', str(tmp_path / 'a'), '--crop', '128'], '--crop: not an option of --format'),
                                 (['--out', str(tmp_path / 'a'), '--format', 'shards', '--size', '9x9'], '--size: not'),
                                 (['--out', str(tmp_path / 'a'), '--format', 'shards', '--strip', 'x.png'], '--strip:'),
+                                (['--out', str(tmp_path / 'a'), '--sheet', 'x.gif'], '--sheet: x.gif, expected a .png'),
                                 (['--out', str(tmp_path / 'a'), '--jpeg-quality', '0'], 'jpeg_quality: 0'),
                                 (['--out', str(tmp_path / 'a'), '--frames', '0'], 'frames: 0'),
                                 (['--out', str(tmp_path / 'a'), '--workers', '0', '--frames', '1'], 'workers: 0')):

@@ -11,18 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-from hand_recon_ros.bags.writer import STORAGES
-from hand_recon_ros.synthesis.backgrounds import VIEWS
-from hand_recon_ros.synthesis.motion import MOTIONS
-from hand_recon_ros.synthesis.recording import RecordingOptions, synthesize_recording
-from hand_recon_ros.synthesis.rigs import RIGS
-from hand_recon_ros.synthesis.scene import SceneConfig
-from hand_recon_ros.synthesis.shards import ShardOptions, synthesize_shards
-from hand_recon_ros.synthesis.studio import StudioConfig
-from hand_recon_ros.synthesis.workers import WorkFailed
-
 HELP = 'write a synthetic recording (rosbag2) or training set (WebDataset shards) of hands with exact ground truth'
 FORMATS = ('rosbag2', 'shards')
+PICTURES = ('.png', '.jpg')
 SHEET_WIDTH_PX, SHEET_COLUMNS = 2048, 8
 STRIP_CELLS, STRIP_COLUMNS, STRIP_FRAMES_APART = 16, 8, 4
 _EPILOG = 'A run that was ended, by whatever, is taken up where it was by the same command; the output is the same, ' \
@@ -31,6 +22,14 @@ _EPILOG = 'A run that was ended, by whatever, is taken up where it was by the sa
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the sub-command; those of a scene or a studio are named as the fields of their configs."""
+    from hand_recon_ros.bags.writer import STORAGES
+    from hand_recon_ros.synthesis.backgrounds import VIEWS
+    from hand_recon_ros.synthesis.motion import MOTIONS
+    from hand_recon_ros.synthesis.recording import RecordingOptions
+    from hand_recon_ros.synthesis.rigs import RIGS
+    from hand_recon_ros.synthesis.scene import SceneConfig
+    from hand_recon_ros.synthesis.shards import ShardOptions
+    from hand_recon_ros.synthesis.studio import StudioConfig
     parser.epilog = _EPILOG
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='the recording or the set to write')
     parser.add_argument('--format', choices=FORMATS, default=FORMATS[0], help='(%(default)s)')
@@ -97,30 +96,37 @@ def image_size(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> int:
     """0 done, 1 when a unit could not be made; ValueError for settings that do not fit."""
+    from hand_recon_ros.synthesis.recording import RecordingOptions, synthesize_recording
+    from hand_recon_ros.synthesis.scene import SceneConfig
+    from hand_recon_ros.synthesis.shards import ShardOptions, synthesize_shards
+    from hand_recon_ros.synthesis.studio import StudioConfig
+    from hand_recon_ros.synthesis.workers import WorkFailed
     given = vars(args)
-    _refuse_foreign(args.format, given)
+    if 'size' in given:
+        given['width'], given['height'] = given['size']
+    kinds = {'rosbag2': (SceneConfig, RecordingOptions, synthesize_recording, 'frames'),
+             'shards': (StudioConfig, ShardOptions, synthesize_shards, 'samples')}
+    config_type, options_type, synthesize, unit = kinds[args.format]
+    _refuse_foreign(args.format, given, {name: kind[:2] for name, kind in kinds.items()})
     if args.strip and args.format != 'rosbag2':
         raise ValueError('--strip: a set of single samples has no motion, expected --format rosbag2')
     if args.sheet_cells < 1:
         raise ValueError(f'--sheet-cells: {args.sheet_cells}, expected at least 1')
+    for name in ('sheet', 'strip'):
+        path = given[name]
+        if path and (path.suffix.lower() not in PICTURES or not path.parent.is_dir()):
+            raise ValueError(f'--{name}: {path}, expected a {" or ".join(PICTURES)} file in a folder that exists')
     _check_out(args.out, args.force)
-    start = time.monotonic()
+    config, options, start = _config(config_type, given), _config(options_type, given), time.monotonic()
     try:
-        if args.format == 'rosbag2':
-            if 'size' in given:
-                given['width'], given['height'] = given['size']
-            config, total, unit = _config(SceneConfig, given), given.get('frames', SceneConfig.frames), 'frames'
-            made = synthesize_recording(config, args.out, _config(RecordingOptions, given), args.workers, args.force)
-        else:
-            config, total, unit = _config(StudioConfig, given), given.get('samples', StudioConfig.samples), 'samples'
-            made = synthesize_shards(config, args.out, _config(ShardOptions, given), args.workers, args.force)
+        made = synthesize(config, args.out, options, args.workers, args.force)
     except WorkFailed as error:
         print(f'{error.trace}hand-recon synthesize: {error}; the same command goes on from there', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('hand-recon synthesize: interrupted; the same command goes on from there', file=sys.stderr)
         raise
-    seconds = time.monotonic() - start
+    seconds, total = time.monotonic() - start, getattr(config, unit)
     size = sum(file.stat().st_size for file in args.out.rglob('*') if file.is_file())
     print(f'{args.out}: {total} {unit}, {size / 1e6:.1f} MB; {made} made now in {seconds:.1f} s, '
           f'{made / seconds:.1f} {unit} a second')
@@ -136,16 +142,14 @@ def _config(config: type, given: dict):
     return config(**{field.name: given[field.name] for field in dataclasses.fields(config) if field.name in given})
 
 
-def _refuse_foreign(chosen: str, given: dict) -> None:
+def _refuse_foreign(chosen: str, given: dict, configs: dict[str, tuple[type, ...]]) -> None:
     """ValueError for an option of the other format: it would change nothing."""
-    own = {'rosbag2': (SceneConfig, RecordingOptions), 'shards': (StudioConfig, ShardOptions)}
-    fields = {name: {field.name for config in configs for field in dataclasses.fields(config)}
-              for name, configs in own.items()}
-    fields['rosbag2'].add('size')
-    known = set().union(*fields.values())
-    foreign = sorted(name for name in given if name in known and name not in fields[chosen])
+    own = {name: {field.name for config in types for field in dataclasses.fields(config)}
+           for name, types in configs.items()}
+    foreign = sorted(name for name in given if name in set().union(*own.values()) - own[chosen])
     if foreign:
-        raise ValueError(f'--{foreign[0].replace("_", "-")}: not an option of --format {chosen}')
+        name = 'size' if foreign[0] in ('width', 'height') else foreign[0].replace('_', '-')
+        raise ValueError(f'--{name}: not an option of --format {chosen}')
 
 
 def _check_out(out: Path, force: bool) -> None:
