@@ -1,5 +1,6 @@
 """`hand-recon evaluate`: its figures, its JSON, its refusals; the truth as detector; many recordings over processes."""
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,8 +61,9 @@ def test_the_truth_as_detector_leaves_the_tailor_almost_no_error(recording):
     first = evaluate_frames('a', recording.frames(), recording.truths, settings).evaluation.metrics()
     assert first['recall'] == 1 and first['keypoint_error_percent'] < 1e-3
     assert first['pa_mpjpe_mm'] < 4         # what is left is the shape, which 21 points do not tell
-    noisy = [evaluate_frames('a', recording.frames(), recording.truths, RunSettings(
-        MonoSettings(offsets='none'), 'truth+noise', noise_px=3.0, seed=seed)).evaluation.metrics() for seed in (1, 1, 2)]
+    noisy = [evaluate_frames('a', recording.frames(), recording.truths,
+                             RunSettings(MonoSettings(offsets='none'), 'truth+noise', 3.0, seed)).evaluation.metrics()
+             for seed in (1, 1, 2)]
     for metrics in noisy:
         del metrics['latency_ms']
     assert noisy[0] == noisy[1] != noisy[2]
@@ -110,6 +112,17 @@ def test_a_recording_is_judged_alike_whatever_ran_before(recording, bags):
         judged = evaluate_frames('a', recording.frames(), recording.truths, settings)
         runs.append([[(hand.track_id, hand.joints_m.tolist()) for hand in hands] for hands, _ in judged.found.values()])
     assert runs[0] == runs[1] == runs[2] and len(runs[0]) == 8
+
+
+def test_a_frame_that_is_refused_counts_as_empty_and_is_named(recording):
+    settings = RunSettings(MonoSettings(offsets='none'), 'truth')
+    frames = list(recording.frames())
+    frames[3] = replace(frames[3], camera=None)
+    judged = evaluate_frames('a', frames, recording.truths, settings)
+    assert judged.evaluation.frames == 8 and judged.evaluation.metrics()['recall'] == 7 / 8
+    assert len(judged.refused) == 1 and judged.refused[0].startswith('a: frame 3: frame.camera: None')
+    with pytest.raises(ValueError, match='frame 0: frame.camera: None'):
+        evaluate_frames('a', [replace(frame, camera=None) for frame in frames], recording.truths, settings)
 
 
 def test_what_is_not_usable_is_one_line_and_status_2(bags, tmp_path, capsys):

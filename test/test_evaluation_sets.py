@@ -59,7 +59,8 @@ def test_a_bad_set_is_named_by_file_and_field(tmp_path, changes, text):
 def test_files_that_are_no_sets(tmp_path):
     (tmp_path / 'list.yaml').write_text('- 1\n')
     (tmp_path / 'bad.yaml').write_text('a: [')
-    for name, text in (('list.yaml', 'expected a mapping'), ('bad.yaml', 'not a readable YAML'), ('no.yaml', 'expected')):
+    for name, text in (('list.yaml', 'expected a mapping'), ('bad.yaml', 'not a readable YAML'),
+                       ('no.yaml', "no.yaml', expected one of egocentric")):
         with pytest.raises(ValueError, match=text):
             load_set(str(tmp_path / name))
 

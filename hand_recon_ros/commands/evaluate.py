@@ -90,6 +90,7 @@ class Result:
     """One group's Evaluation, and what --through-nodes has to say about images and messages."""
     evaluation: object
     metrics: dict
+    notes: list
     live: dict | None = None
 
 
@@ -233,7 +234,10 @@ def _finished(group: Group, parts: list, args: argparse.Namespace, live: dict | 
     how = 'through the nodes' if live else 'in one process'
     print(table(metrics, f'{group.name}: {settings.pipeline.method}, detector {settings.detector}, {how}; '
                          f'{evaluation.frames} frames, {evaluation.true_hands} hands, {len(group.jobs)} recordings'))
-    for note in evaluation.notes():
+    refused = [text for part in parts for text in part.refused]
+    notes = evaluation.notes() + ([f'{len(refused)} frames were refused and count as empty, first {refused[0]}']
+                                  if refused else [])
+    for note in notes:
         print(f'  note: {note}')
     if live:
         lost = sum(live['lost'].values())
@@ -244,7 +248,7 @@ def _finished(group: Group, parts: list, args: argparse.Namespace, live: dict | 
     if args.out:
         page = _report(group, parts, evaluation, args, live)
         print(f'  report: {page}')
-    return Result(evaluation, metrics, live)
+    return Result(evaluation, metrics, notes, live)
 
 
 def _report(group: Group, parts: list, evaluation, args: argparse.Namespace, live: dict | None) -> Path:
@@ -288,7 +292,7 @@ def _for_machines(results: dict[str, Result], groups: list[Group], args: argpars
     method = groups[0].settings.pipeline.method
     common = {'estimator': method, 'detector': args.detector}
     each = {name: {'frames': result.evaluation.frames, **common, 'offsets': group.settings.pipeline.offsets,
-                   'metrics': result.metrics, 'notes': result.evaluation.notes(),
+                   'metrics': result.metrics, 'notes': result.notes,
                    **({'through_nodes': result.live} if result.live else {})}
             for group, (name, result) in zip(groups, results.items())}
     if len(each) == 1:

@@ -38,10 +38,11 @@ class RunSettings:
 @dataclass(frozen=True)
 class Judged:
     """One recording's figures, and what was found in its frames, by stamp: estimates without vertices (they follow from
-    the parameters) and the detector's hands.
+    the parameters) and the detector's hands. refused: what the pipeline said of frames that it could not use.
     """
     evaluation: Evaluation
     found: dict[int, tuple[list[HandEstimate], list[HandKeypoints]]]
+    refused: list[str] = field(default_factory=list)
 
 
 class FrameJudging:
@@ -70,14 +71,23 @@ def evaluate_frames(name: str, frames: Iterable[Frame], truths: Mapping[int, lis
                     mask: Callable[[int], np.ndarray | None] = lambda _: None) -> Judged:
     """The pipeline on a recording's frames, in their order, with images and cameras, judged.
 
-    The result depends on nothing that ran before: the pipeline is kept from call to call, but starts over.
+    The result depends on nothing that ran before: the pipeline is kept from call to call, but starts over. A frame that
+    the pipeline refuses counts as one in which nothing was found; ValueError when it refuses all of them.
     """
     pipeline = _pipeline(settings.pipeline, settings.detector == 'mediapipe')
     pipeline.restart(settings.truth_detector(truths))
     judging = FrameJudging(name, settings.pipeline.model, truths, mask)
     for frame in frames:
-        result = pipeline.process(frame)
-        judging.add(frame, result.estimates, result.keypoints, sum(result.stage_seconds.values()))
+        try:
+            result = pipeline.process(frame)
+        except ValueError as error:
+            judging.judged.refused.append(f'{name}: frame {frame.index}: {error}')
+            judging.add(frame, [], None, None)
+        else:
+            judging.add(frame, result.estimates, result.keypoints, sum(result.stage_seconds.values()))
+    refused = judging.judged.refused
+    if refused and len(refused) == judging.judged.evaluation.frames:
+        raise ValueError(refused[0])
     return judging.judged
 
 
