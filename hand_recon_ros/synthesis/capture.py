@@ -48,7 +48,8 @@ def sample_capture(rng: np.random.Generator, width: int, brightness: float, brig
     scale, spread = width / 640, 2.2 if wild else 1.0
     tint = np.exp(spread * rng.normal(0, 0.05))
     exposure = np.clip(MIDDLE_GREY / max(brightness, 1.0), *EXPOSURE_RANGE)
-    exposure = min(exposure * np.exp(spread * rng.normal(0, 0.07)), (HIGHLIGHT if not wild else 255) / max(brightest, 1))
+    limit = (255 if wild else HIGHLIGHT) / max(brightest, 1.0)
+    exposure = min(exposure * np.exp(spread * rng.normal(0, 0.07)), limit)
     gain = exposure * np.array([tint, 1.0, 1 / tint])
     noisy = max(exposure, 1.0) ** 2 * rng.uniform(1.0, spread)
     shutter = rng.uniform(0.002, 0.012) * max(exposure, 1.0) * spread if rng.random() < 0.5 else 0.0

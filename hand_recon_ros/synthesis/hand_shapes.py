@@ -24,7 +24,7 @@ SHAPES = {
     'letter_d': (OPPOSED, STRAIGHT, (58, 54, 34, 0), (66, 64, 40, 0), (70, 70, 44, 0)),
     'letter_e': (TUCKED, (46, 98, 62, -3), (46, 100, 62, 0), (46, 100, 62, 2), (46, 96, 60, 6)),
     'letter_f': (OPPOSED, (57, 52, 34, -2), (10, 14, 8, 2), (4, 8, 5, -3), (2, 5, 4, -8)),
-    'letter_h': (TUCKED, (2, 4, 3, -4), (2, 4, 3, 2), FOLDED, FOLDED),
+    'number_six': ((34, 8, 34, 26, 18), (2, 4, 3, 6), (4, 5, 3, 1), (14, 10, 6, -5), (64, 62, 40, 0)),
     'letter_i': (OVER, FOLDED, FOLDED, FOLDED, (3, 4, 3, -4)),
     'letter_k': (ASIDE, (4, 6, 4, 6), (38, 8, 5, -2), FOLDED, FOLDED),
     'letter_l': (OUT, (2, 3, 2, 4), FOLDED, FOLDED, FOLDED),

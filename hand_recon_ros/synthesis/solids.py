@@ -63,7 +63,7 @@ def ellipsoid(radii, centre, textures: Textures, rows: int = 14, columns: int = 
     points = np.stack([np.sin(polar) * np.cos(turn), -np.cos(polar), -np.sin(polar) * np.sin(turn)], -1)
     first = (np.arange(rows)[:, None] * (columns + 1) + np.arange(columns)).ravel()
     below = first + columns + 1
-    faces = np.concatenate([np.stack([first, below, first + 1], 1), np.stack([first + 1, below, below + 1], 1)])
+    faces = np.concatenate([np.stack([first, first + 1, below], 1), np.stack([first + 1, below + 1, below], 1)])
     vertices = (points.reshape(-1, 3) * np.asarray(radii)).astype(np.float32)
     uvs = np.stack([u, 1 - v], -1).reshape(-1, 2).astype(np.float32)
     return Solid(vertices, faces, uvs, faces, textures).moved(np.eye(3), centre)
