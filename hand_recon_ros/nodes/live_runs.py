@@ -15,9 +15,6 @@ from hand_recon_ros.evaluation.runs import FrameJudging, Judged, RunSettings
 from hand_recon_ros.messages.hands import keypoints_to_msg
 from hand_recon_ros.nodes.replay import INITIAL, KEYPOINTS, MESH, STAGES, MonoReplay, Replay
 
-# How long before the keypoints their camera is told: mesh_node must know it when the first of them come.
-CAMERA_AHEAD_NS = 200_000_000
-
 
 @dataclass(frozen=True)
 class LiveRun:
@@ -80,7 +77,7 @@ def _write_keypoints(recording: LabelledRecording, detector, most: int | None, p
     tracker, info = HandTracker(), recording.cameras[0].info
     with BagReader(recording.path) as bag, BagWriter(path) as out:
         for topic, stamp_ns, message in bag.messages(info):
-            out.write(topic, message, max(stamp_ns - CAMERA_AHEAD_NS, 0))
+            out.write(topic, message, stamp_ns)
         for frame in recording.frames(most=most):
             hands = tracker.update(detector.detect(frame), frame.stamp_ns)
             out.write(KEYPOINTS, keypoints_to_msg(hands, frame.stamp_ns, frame.frame_id, frame.width, frame.height),

@@ -44,6 +44,11 @@ class BagPlayer:
         """How many subscribe to a played topic."""
         return self._publishers[topic].get_subscription_count()
 
+    def announce(self, topic: str) -> None:
+        """Publish the first message of a topic, ahead of playing."""
+        _, _, data, _ = next(self._bag.raw_messages(topic))
+        self._publishers[topic].publish(data)
+
     def play(self, between: Callable[[], None] = lambda: None,
              before: Callable[[str, int], None] = lambda *_: None) -> int:
         """Play once, from the calling thread; returns the number of messages. Another thread may spin the node.

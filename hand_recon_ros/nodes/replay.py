@@ -150,6 +150,10 @@ class MonoReplay:
                                  'the nodes to subscribe to the images and to each other')
         # The publisher knows of a subscriber a little before the subscriber knows of the publisher.
         time.sleep(0.5)
+        if camera.info:
+            # A camera runs before its images are looked at: the first of them must not wait for their camera_info.
+            player.announce(camera.info)
+            time.sleep(0.2)
 
     def _wait_for_the_last(self, stamp_ns: int) -> None:
         """Until the last image's meshes are recorded, or nothing has come for a while: that image was dropped."""
