@@ -139,7 +139,7 @@ def _wall(rng):
 def person(rng, distance: float, skin_rgb, cloth) -> list[Solid]:
     """Who the hands belong to, seated behind them: chest, shoulders, neck, head with hair and the traces of a face."""
     x, chin, z = rng.normal(0, 0.04), rng.uniform(-0.16, 0.02), distance + rng.uniform(0.28, 0.5)
-    tone, hair = materials.face(rng, skin_rgb), materials.paint(rng, materials.hair_colour(rng))
+    tone, hair = materials.face(rng, skin_rgb), materials.paint(rng, materials.hair_colour(rng, skin_rgb))
     shoulders = chin + 0.13
     solids = [ellipsoid((0.17, 0.34, 0.11), (x, shoulders + 0.27, z + 0.04), cloth),
               ellipsoid((0.215, 0.095, 0.10), (x, shoulders + 0.04, z + 0.05), cloth),

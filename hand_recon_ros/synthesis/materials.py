@@ -249,10 +249,10 @@ def jumble(rng, width: int, height: int, shapes: int = 60) -> np.ndarray:
     return np.clip(rgb, 0, 1)
 
 
-def hair_colour(rng) -> np.ndarray:
-    """(3,) sRGB: mostly black and brown, now and then fair, red or grey."""
+def hair_colour(rng, skin_rgb) -> np.ndarray:
+    """(3,) sRGB: mostly black and brown, now and then fair or red where the skin is light, or grey."""
     kind = rng.random()
-    if kind < 0.75:
+    if kind < 0.75 or (kind < 0.9 and np.mean(skin_rgb) < 0.55):
         return lab_to_srgb(rng.uniform(6, 30), rng.uniform(1, 7), rng.uniform(1, 11))
     return lab_to_srgb(rng.uniform(45, 70), rng.uniform(1, 12), rng.uniform(3, 28)) if kind < 0.9 else np.full(3, 0.6)
 
@@ -262,7 +262,7 @@ def face(rng, skin_rgb, width: int = 256, height: int = 128) -> Textures:
     rgb = np.ones((height, width, 3), np.float32) * np.asarray(skin_rgb, np.float32)
     middle, dark = 0.5 * width, tuple(float(v) for v in 0.25 * np.asarray(skin_rgb))
     lips = tuple(float(v) for v in np.asarray(skin_rgb) * (0.85, 0.58, 0.58))
-    brow = tuple(float(v) for v in hair_colour(rng))
+    brow = tuple(float(v) for v in hair_colour(rng, skin_rgb))
     for side in (-1, 1):
         x = int(middle + side * 0.055 * width)
         cv2.ellipse(rgb, (x, int(0.47 * height)), (6, 3), 0, 0, 360, (0.85, 0.84, 0.82), -1, cv2.LINE_AA)
