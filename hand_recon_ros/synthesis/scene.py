@@ -14,7 +14,7 @@ from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.hand_model.skinning_jax import JaxHand
 from hand_recon_ros.rendering.mesh_renderer import MeshRenderer, Rendering
 from hand_recon_ros.rendering.skin import bake_skin
-from hand_recon_ros.rendering.surface import SKIN, Material, Textures
+from hand_recon_ros.rendering.surface import SKIN, Material, Textures, WornTextures
 from hand_recon_ros.synthesis import materials
 from hand_recon_ros.synthesis.appearance import sample_appearance, turned
 from hand_recon_ros.synthesis.backgrounds import VIEWS, photograph_backdrops, room_backdrops, sample_setting
@@ -31,7 +31,7 @@ from hand_recon_ros.types import PERSPECTIVE, HandEstimate
 
 LABELLED_MODEL, DRAWN_MODEL = 'open_hand', 'open_hand_long'
 MASK_VALUES = {'right': 1, 'left': 2}       # of a mask's pixels; also the hands' track ids
-SAME_VERTEX_M = 1e-4
+ON_SURFACE_M, CUTS = 0.0023, 4      # the cuff's vertices lie within 1.8 mm of the labelled surface, the forearm's beyond 3.3
 WIDE_LEAST_M = 0.60         # cameras far apart share too little space for two hands nearer than that
 HOVER_M = (0.02, 0.15)      # the least height of the hands over a table
 PERSONS = 0.6               # how often the hands' owner is seen behind them
@@ -165,13 +165,15 @@ class Scene:
         self._wrist = self._drawn(np.zeros(48), appearance.shape, np.zeros(3))[1][0]
         self._behind = behind
         labels = labelled_vertices(self._labelled.model, model)
+        # Both hands wear one skin and one cloth.
+        self._worn = [WornTextures(self._renderer.context, given) for given in (skin, textures)]
         self._surfaces = {}
         for side in self.handednesses:
             self._surfaces[side] = (
                 self._renderer.surface(handed_faces(model.faces, side), model.uvs, handed_faces(model.uv_faces, side),
-                                       model.vertex_count, skin, SKIN, vertex_labels=labels),
-                self._renderer.surface(handed_faces(faces, side), uvs, handed_faces(faces, side), len(behind), textures,
-                                       material, smooth=False, vertex_labels=np.zeros(len(behind))))
+                                       model.vertex_count, self._worn[0], SKIN, vertex_labels=labels),
+                self._renderer.surface(handed_faces(faces, side), uvs, handed_faces(faces, side), len(behind),
+                                       self._worn[1], material, smooth=False, vertex_labels=np.zeros(len(behind))))
 
     def _light_metered(self) -> tuple[float, float]:
         """Mean brightness of the first image, and that of the hands' brightest tenth, 0..255."""
@@ -254,6 +256,15 @@ class Scene:
             smeared(layer, move_px, (*(both.min(0) - margin), *(both.max(0) + margin)))
         return replace(rendering, premultiplied=layer)
 
+    def release(self) -> None:
+        """Give the GPU's memory back; the scene draws no frame afterwards."""
+        for surface in (*(part for pair in self._surfaces.values() for part in pair),
+                        *(surface for surface, _ in self._things)):
+            surface.release()
+        for worn in self._worn:
+            worn.release()
+        self._renderer.release()
+
     def estimates(self, index: int) -> tuple[HandEstimate, ...]:
         """The exact hands of one frame, in the form a perfect estimator would give."""
         return tuple(self._estimate(motion, index) for motion in self.motions)
@@ -280,9 +291,14 @@ class Scene:
 
 
 def labelled_vertices(labelled: HandModel, drawn: HandModel) -> np.ndarray:
-    """(V,) of the drawn model: 1 where it shares a vertex with the labelled one, 0 on what it has more, the forearm."""
-    distance, _ = cKDTree(labelled.template_m).query(drawn.template_m)
-    return (distance < SAME_VERTEX_M).astype(np.float32)
+    """(V,) of the drawn model: 1 where it lies on the labelled one's surface, 0 on what it has more, the forearm.
+
+    The cuff at the wrist is cut into other triangles in the two models, so surfaces are compared, not vertices.
+    """
+    steps = np.array([(i, j, CUTS - i - j) for i in range(CUTS + 1) for j in range(CUTS + 1 - i)]) / CUTS
+    surface = np.einsum('sk,fkc->fsc', steps, labelled.template_m[labelled.faces]).reshape(-1, 3)
+    distance, _ = cKDTree(surface).query(drawn.template_m)
+    return (distance < ON_SURFACE_M).astype(np.float32)
 
 
 def arm_colours(model: HandModel, skin: Textures) -> tuple[np.ndarray, np.ndarray]:
