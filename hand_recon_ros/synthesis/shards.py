@@ -1,4 +1,8 @@
-"""Training crops as WebDataset shards: tar files of a few hundred samples each, and an index that vouches for them."""
+"""Training crops as WebDataset shards: tar files of a few hundred samples each, and an index that vouches for them.
+
+datasets.shards reads them; so does the webdataset package, whose image decoders however cut the depth's 16 bits to 8
+(ask it for the bytes of depth.png instead).
+"""
 from __future__ import annotations
 
 import io
