@@ -1,8 +1,11 @@
 """Benchmark sets: what they hold, how one's own is checked, and that generated recordings are kept and found again."""
+import json
+
 import numpy as np
 import pytest
 import yaml
 
+from hand_recon_ros import cli
 from hand_recon_ros.bags.labelled_recording import LabelledRecording
 from hand_recon_ros.evaluation import sets
 from hand_recon_ros.evaluation.sets import generate, known_sets, load_set
@@ -80,6 +83,12 @@ def test_recordings_are_kept_under_what_decides_about_them(tmp_path, monkeypatch
     mask = recording.mask(frames[0].stamp_ns)
     u, v = np.round(frames[0].camera.project(truth.joints_m).mean(0)).astype(int)
     assert mask.shape == (120, 160) and set(np.unique(mask)) == {0, 1} and mask[v, u] == 1
+    figures = tmp_path / 'figures.json'
+    assert cli.main(['evaluate', '--set', written(tmp_path), '--frames', '2', '--detector', 'truth',
+                     '--json', str(figures)]) == 0
+    stored = json.loads(figures.read_text())
+    assert stored['frames'] == 2 and stored['offsets'] == 'none' and stored['metrics']['recall'] == 1
+    assert stored['metrics']['mask_iou'] > 0.7 and path.stat().st_mtime_ns == made
     # Other settings, and another generator, are another recording.
     changed = load_set(written(tmp_path, common={**TINY['common'], 'fps': 15.0})).recordings[0]
     assert changed.path != path

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,12 +105,20 @@ def generate(recording: SetRecording, workers: int = 1, progress: bool = False) 
         # Without the meshes of the truth: they follow from its parameters.
         synthesize_recording(recording.config, path, RecordingOptions(vertices=False, masks=True), workers,
                              progress=progress)
+        if _digest() != generator_version():
+            # Processes started on the way have loaded other code than the name tells.
+            shutil.rmtree(path)
+            raise ValueError(f'{path.name}: the generator was changed while it worked, expected one code for a set')
     return path
 
 
 @functools.cache
 def generator_version() -> str:
-    """Digest of the code and data that generate pictures and labels."""
+    """Digest of the code and data that generate pictures and labels, as they were when this process first asked."""
+    return _digest()
+
+
+def _digest() -> str:
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
     for room in _GENERATOR:
