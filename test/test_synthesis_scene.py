@@ -130,7 +130,8 @@ def test_the_labelled_hand_and_the_drawn_one_agree():
     pose, shape = rng.normal(0, 0.3, 48), rng.normal(0, 1, 10)
     (long, keypoints), (short, same) = (JaxHand(model)(pose, shape, np.zeros(3)) for model in (drawn, labelled))
     assert keypoints == pytest.approx(same, abs=2e-4)
-    assert np.percentile(cKDTree(short).query(long[labels == 1])[0], 99) < 2e-4
+    distance, _ = cKDTree(short).query(long[labels == 1])
+    assert np.median(distance) < 1e-5 and distance.max() < 0.005                  # cuffs are cut differently
 
 
 def test_a_wrong_calibration_moves_the_reported_rig_and_nothing_else(scene):

@@ -31,7 +31,8 @@ from hand_recon_ros.types import PERSPECTIVE, HandEstimate
 
 LABELLED_MODEL, DRAWN_MODEL = 'open_hand', 'open_hand_long'
 MASK_VALUES = {'right': 1, 'left': 2}       # of a mask's pixels; also the hands' track ids
-ON_SURFACE_M, CUTS = 0.0023, 4      # the cuff's vertices lie within 1.8 mm of the labelled surface, the forearm's beyond 3.3
+# The cuff's vertices lie within 1.8 mm of the labelled surface, the forearm's beyond 3.3.
+ON_SURFACE_M, CUTS = 0.0023, 4
 WIDE_LEAST_M = 0.60         # cameras far apart share too little space for two hands nearer than that
 HOVER_M = (0.02, 0.15)      # the least height of the hands over a table
 PERSONS = 0.6               # how often the hands' owner is seen behind them
