@@ -114,6 +114,8 @@ def test_the_camera_blurs_brightens_and_adds_noise():
     assert (captured(flat, lens, np.random.default_rng(1)) != noisy).mean() > 0.5
     large = captured(np.full((30, 1100, 3), 100.0), lens, np.random.default_rng(0))     # wider than the noise is
     assert large.shape == (30, 1100, 3) and 1.5 < large[..., 1].std() < 4.5
+    curve = Capture(blur_px=0, falloff=0, read_noise=0, shot_noise=0, contrast=1.5)
+    assert captured(flat, curve, None)[0, 0, 0] == 90 and captured(flat + 40, curve, None)[0, 0, 0] == 150
     shot = Capture(blur_px=0, falloff=0, read_noise=0, shot_noise=0.5)
     dark, bright = (captured(np.full((60, 80, 3), v), shot, np.random.default_rng(0))[..., 1].std() for v in (25, 225))
     assert bright == pytest.approx(3 * dark, rel=0.1)                             # grows with the root of the light
@@ -134,7 +136,7 @@ def test_exposure_follows_the_light_and_spares_the_skin():
     assert max(c.gain[1] * 220 for c in gains(brightness=60, brightest=220)) < 229
     wild = gains(brightness=130, wild=True)
     assert all(35 <= c.jpeg_quality < 90 for c in wild) and all(c.jpeg_quality is None for c in bright)
-    for field, value in (('blur_px', -1), ('jpeg_quality', 0), ('shutter_s', 1000)):
+    for field, value in (('blur_px', -1), ('jpeg_quality', 0), ('contrast', 0.1), ('shutter_s', 1000)):
         with pytest.raises(ValueError, match=f'{field}: {value}'):
             Capture(**{field: value})
 

@@ -9,6 +9,7 @@ import numpy as np
 
 MIDDLE_GREY, EXPOSURE_RANGE = 132.0, (0.7, 1.7)
 HIGHLIGHT = 228             # the value up to which skin is exposed
+CURVE_GREY = 120.0          # which a tone curve leaves as it is
 NOISE_SIDE = 1024           # of the square of noise that is laid, shifted and flipped, over every image
 
 
@@ -18,7 +19,7 @@ class Capture:
 
     gain: exposure times white balance, (3,). falloff: darkening in the corners, 0..1. read_noise, shot_noise: of 0..255
     values, the latter per square root of the value. shutter_s: how long a frame is exposed, 0 freezes all motion.
-    jpeg_quality: of the camera's own compression, None for none.
+    jpeg_quality: of the camera's own compression, None for none. contrast: of its tone curve, about grey.
     """
     blur_px: float = 0.55
     background_blur_px: float = 2.0
@@ -28,11 +29,14 @@ class Capture:
     shot_noise: float = 0.10
     shutter_s: float = 0.0
     jpeg_quality: int | None = None
+    contrast: float = 1.0
 
     def __post_init__(self):
         for name in ('blur_px', 'background_blur_px', 'falloff', 'read_noise', 'shot_noise', 'shutter_s'):
             if not 0.0 <= getattr(self, name) < 100.0:
                 raise ValueError(f'{name}: {getattr(self, name)}, expected 0..100')
+        if not 0.2 <= self.contrast <= 5.0:
+            raise ValueError(f'contrast: {self.contrast}, expected 0.2 to 5')
         if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
             raise ValueError(f'jpeg_quality: {self.jpeg_quality}, expected 1 to 100')
 
@@ -55,9 +59,11 @@ def sample_capture(rng: np.random.Generator, width: int, brightness: float, brig
     shutter = rng.uniform(0.002, 0.012) * max(exposure, 1.0) * spread if rng.random() < 0.5 else 0.0
     blur = scale * rng.uniform(0.40, 0.70) * (rng.uniform(1.0, 2.2) if wild else 1.0)
     quality = int(rng.integers(35, 90)) if wild else None
-    return Capture(float(blur), float(scale * rng.uniform(0.6, 3.0)), tuple(gain), float(rng.uniform(0.03, 0.2)),
+    # Small sensors focus deep: what is behind is seldom much out of focus.
+    background_blur = scale * (0.2 + 2.4 * rng.random() ** 2)
+    return Capture(float(blur), float(background_blur), tuple(gain), float(rng.uniform(0.03, 0.2)),
                    float(noisy * rng.uniform(0.4, 1.2)), float(noisy * rng.uniform(0.03, 0.11)), float(shutter),
-                   quality)
+                   quality, float(rng.uniform(0.95, 1.3)))
 
 
 def smeared(layer: np.ndarray, move_px: np.ndarray, box: tuple[int, int, int, int]) -> None:
@@ -103,6 +109,10 @@ def captured(image: np.ndarray, capture: Capture, rng: np.random.Generator) -> n
     image = np.asarray(image, np.float32)
     image = cv2.GaussianBlur(image, (0, 0), capture.blur_px) if capture.blur_px > 0 else image
     image = image * ((1.0 - np.float32(capture.falloff) * _falloff(width, height)) * np.float32(capture.gain))
+    if capture.contrast != 1.0:
+        image -= np.float32(CURVE_GREY)
+        image *= np.float32(capture.contrast)
+        image += np.float32(CURVE_GREY)
     if capture.read_noise > 0 or capture.shot_noise > 0:
         tile = _noise()
         tile = tile[::rng.choice([-1, 1]), ::rng.choice([-1, 1])]
