@@ -11,7 +11,6 @@ from hand_recon_ros.hand_model.skeleton import JOINT_NAMES
 
 # (knuckle flexion, middle joint, end joint, abduction towards the thumb), degrees.
 STRAIGHT, FOLDED, HOOKED = (2, 3, 2, 0), (84, 104, 66, 0), (5, 92, 58, 0)
-TOGETHER = {'index': -4, 'middle': 0, 'ring': 3, 'pinky': 8}     # abductions that close the gaps between the fingers
 # (base flexion, abduction, twist; middle joint; end joint), degrees.
 TUCKED, OVER, ASIDE, OUT = (38, -1, 23, 35, 36), (17, 1, 29, 35, 46), (4, -2, 4, 6, 8), (-12, 10, 2, 0, -10)
 OPPOSED, UP, ROUND = (23, 18, 27, 19, 9), (-15, 18, 5, -5, -12), (18, 10, 22, 16, 18)
