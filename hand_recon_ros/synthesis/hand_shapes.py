@@ -13,7 +13,7 @@ from hand_recon_ros.hand_model.skeleton import JOINT_NAMES
 STRAIGHT, FOLDED, HOOKED = (2, 3, 2, 0), (84, 104, 66, 0), (5, 92, 58, 0)
 # (base flexion, abduction, twist; middle joint; end joint), degrees.
 TUCKED, OVER, ASIDE, OUT = (38, -1, 23, 35, 36), (17, 1, 29, 35, 46), (4, -2, 4, 6, 8), (-12, 10, 2, 0, -10)
-OPPOSED, UP, ROUND = (23, 18, 27, 19, 9), (-15, 18, 5, -5, -12), (18, 10, 22, 16, 18)
+OPPOSED, ROUND = (23, 18, 27, 19, 9), (18, 10, 22, 16, 18)
 # thumb, index, middle, ring, pinky. A finger by three numbers is curled so; by four, abducted too.
 SHAPES = {
     # signs
