@@ -120,8 +120,12 @@ def test_other_settings_or_a_second_run_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r'begun with other settings \(scene.frames: 10, now 20\)'):
         make_all(out, settings={'scene': {'frames': 20, 'seed': 1}})
     manifest = out.with_name('out.partial') / 'manifest.json'
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), 'version': '0.0.0'}))
+    now = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**now, 'version': '0.0.0'}))
     with pytest.raises(ValueError, match="version: '0.0.0', now"):
+        make_all(out, settings={'scene': {'frames': 10, 'seed': 1}})
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), 'version': now['version'], 'source': 'abc'}))
+    with pytest.raises(ValueError, match=f"source: 'abc', now '{now['source']}'"):
         make_all(out, settings={'scene': {'frames': 10, 'seed': 1}})
     strange = tmp_path / 'strange.partial'
     strange.mkdir()

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = 'hand_recon_ros'
+SOURCES = ('hand_model', 'geometry', 'detection', 'rendering', 'synthesis', 'messages', 'bags')
 
 
 class Workspace:
@@ -18,14 +20,15 @@ class Workspace:
 
     Units lie in it under their final names, each with a record of its size and checksum written after it: whatever ends
     a run, what has a record that fits is whole, and everything else is made again. ValueError when the folder was begun
-    with other settings (any JSON value) or by another version, when another run is at work in it, or when `out` exists
+    with other settings (any JSON value) or by other code, when another run is at work in it, or when `out` exists
     (unless overwrite).
     """
 
     def __init__(self, out: Path, settings: dict, overwrite: bool = False):
         self.out, self.overwrite = Path(out), overwrite
         self.folder = self.out.with_name(self.out.name + '.partial')
-        self.manifest = json.loads(json.dumps({'package': PACKAGE, 'version': version(PACKAGE), **settings}))
+        made_by = {'package': PACKAGE, 'version': version(PACKAGE), 'source': source_digest()}
+        self.manifest = json.loads(json.dumps({**made_by, **settings}))
         self._lock = None
 
     def __enter__(self) -> Workspace:
@@ -106,6 +109,16 @@ class Workspace:
         for entry in sorted(self.folder.iterdir(), key=lambda entry: entry.name in ('manifest.json', 'done', 'lock')):
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         self.folder.rmdir()
+
+
+@functools.cache
+def source_digest() -> str:
+    """Of the code and data that units follow from: in a source tree, the version alone does not say which they are."""
+    root, digest = Path(__file__).resolve().parents[1], hashlib.sha256()
+    for room in SOURCES:
+        for path in sorted(path for path in (root / room).rglob('*') if path.suffix in ('.py', '.npz')):
+            digest.update(f'{path.relative_to(root)}\0'.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def store_unit(folder: Path, name: str, data: bytes) -> None:
