@@ -1,17 +1,17 @@
-"""Skin colours that have been measured: published means and spreads of groups of people, and the tones drawn from them.
+"""Skin colours after published measurements: means and spreads of groups of people, and the tones drawn from them.
 
 CIE L*a*b* under D65. Sources of the rows of GROUPS, in order:
 - Xiao, Yates, Zardawi et al. 2017, "Characterising the variations in ethnic skin colours: a new calibrated data base
   for human skin", Skin Research and Technology 23:21-29: 960 people, spectrophotometer; forearm (hardly tanned) and
-  forehead (tanned) of each group, between which the back of the hand lies; cheek.
-- Yun, Lee, Rah et al. 2010, "Skin color analysis using a spectrophotometer in Asians", Skin Research and Technology
-  16:311-315: 148 people, mean of five places of which the back of the hand is one.
+  forehead (tanned) of each group, taken here to have the back of the hand between them; cheek.
+- Yun, Lee, Rah et al. 2010, "Skin color analysis using a spectrophotometer in Asians", Skin Research and Technology,
+  doi 10.1111/j.1600-0846.2010.00434.x: 148 people, mean over five places of which the back of the hand is one.
 - de Rigal, Des Mazis, Diridollou et al. 2010, "The effect of age on skin color and color heterogeneity in four ethnic
   groups", Skin Research and Technology 16:168-178: 185 people; means read off its plots, spreads are upper bounds.
-- Monk 2019, the Monk Skin Tone scale (skintone.google, CC BY 4.0), tones 6 to 8, sRGB converted to L*a*b*: the dark
-  end, of which the tables above hold too little. No spreads are published: these are one tone each, and their
-  neighbours half way between them.
-The figures of the first and third came by way of darktable's colour names (color_vocabulary.c), which quotes them.
+- The Monk Skin Tone scale (Monk 2019), tones 6 to 8, its sRGB values converted to L*a*b*: a scale, no measurement, for
+  the dark end, of which the tables above hold too little. One tone each, and one half way between two.
+The figures of the first and third were taken from darktable's colour names (color_vocabulary.c), which quotes them,
+those of the second from its abstract: the papers' own tables, the back of the hand's among them, were not at hand.
 """
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ GROUPS = (
     Group(_XIAO, 'Kurdish, forehead', (56.1, 11.3, 16.4), (4.5, 2.1, 2.2)),
     Group(_XIAO, 'Caucasian, forehead', (59.2, 11.6, 15.1), (5.1, 2.8, 2.3)),
     Group(_XIAO, 'Caucasian, cheek', (59.6, 11.8, 14.6), (5.5, 3.1, 2.6)),
-    Group(_YUN, 'Korean, five places', (64.15, 8.96, 18.34), (4.86, 2.65, 2.39)),
+    Group(_YUN, 'Asian, five places', (64.15, 8.96, 18.34), (4.86, 2.65, 2.39)),
     Group(_RIGAL, 'African-American, forehead', (44.0, 14.0, 19.0), (2.0, 1.0, 1.0)),
     Group(_RIGAL, 'African-American, cheek', (48.0, 15.0, 20.0), (1.0, 1.0, 1.0)),
     Group(_RIGAL, 'Mexican, forehead', (58.0, 15.0, 21.0), (1.0, 1.0, 1.0)),
@@ -49,8 +49,8 @@ GROUPS = (
     Group(_MONK, 'tones 7 and 8', (36.57, 12.00, 16.93), (0.0, 0.0, 0.0)),
     Group(_MONK, 'tone 8', (30.68, 11.67, 13.33), (0.0, 0.0, 0.0)),
 )
-# Points of a group's distribution, in standard deviations of L*, a*, b*: darker skin of one group is redder and
-# yellower (Xiao 2017, fig. 3).
+# Points of a group's distribution, in standard deviations of L*, a*, b*. That darker skin of one group is drawn redder
+# and yellower is a choice made here: correlations are not in the sources.
 _POINTS = ((0.0, 0.0, 0.0), (1.2, -0.6, -0.6), (-1.2, 0.6, 0.6), (0.6, 0.8, 0.4))
 
 
