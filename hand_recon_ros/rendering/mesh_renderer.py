@@ -14,6 +14,7 @@ from hand_recon_ros.rendering.context import gl_context
 from hand_recon_ros.rendering.surface import Surface
 
 NEAR_M, FAR_M = 0.03, 12.0
+STEP_PX = 4.0      # a surface steeper than this many pixels deep a pixel is shaded at all samples, like a silhouette
 # Where samples lie in a pixel: the pattern all OpenGL implementations share in practice.
 SAMPLE_POSITIONS = {1: ((0.5, 0.5),), 4: ((0.375, 0.125), (0.875, 0.375), (0.125, 0.625), (0.625, 0.875))}
 
@@ -37,6 +38,8 @@ class Lighting:
     softness: float = 0.02        # radius of the shadows' penumbra, as a part of the scene's radius
 
     def __post_init__(self):
+        if not 0.0 <= self.softness <= 0.5:
+            raise ValueError(f'softness: {self.softness}, expected 0..0.5')
         casters = [light.casts_shadow for light in self.lights]
         too_many = len(casters) > shaders.MAX_LIGHTS or sum(casters) > shaders.MAX_SHADOWS
         if too_many or casters != sorted(casters, reverse=True):
@@ -109,8 +112,8 @@ class MeshRenderer:
         self._centres = self._visibility_target(1) if samples > 1 else self._visible
         self._shaded = context.framebuffer([context.texture(size, 4)])
         self._geometry = context.framebuffer([context.texture(size, 4, dtype='f4')])
-        # A shadow's texel is about half a pixel where bodies fill the image.
-        side = min(1024, max(256, 1 << (max(width, height) - 1).bit_length()))
+        # A shadow's texel is about a pixel where bodies fill the image.
+        side = min(1024, max(256, 1 << (max(width, height).bit_length() - 1)))
         self._shadows = []
         for _ in range(shaders.MAX_SHADOWS):
             texture = context.depth_texture((side, side))
@@ -148,7 +151,7 @@ class MeshRenderer:
             self._draw_visibility(self._visible, drawn, region)
             if geometry and self._centres is not self._visible:
                 self._draw_visibility(self._centres, drawn, region)
-            self._shade(drawn, region, lighting, shadow_matrices)
+            self._shade(drawn, region, lighting, shadow_matrices, camera.fx_px)
             left, top, width, height = region
             rows, columns = slice(top, top + height), slice(left, left + width)
             image[rows, columns] = _read(self._shaded, region, np.uint8)
@@ -192,16 +195,22 @@ class MeshRenderer:
             return matrices
         points = np.concatenate([vertices for _, vertices in items])
         centre = 0.5 * (points.min(0) + points.max(0))
-        radius = float(np.linalg.norm(points - centre, axis=1).max()) * 1.05
+        # Room at the map's rim for the penumbra's samples.
+        radius = float(np.linalg.norm(points - centre, axis=1).max()) * 1.05 / (1.0 - lighting.softness)
         program = self._programs.shadow
+        self.context.front_face = 'ccw'
         for (_, target), light in zip(self._shadows, casters):
             matrices.append(shadow_matrix(light.direction, centre, radius))
             program['to_shadow'].write(matrices[-1].T.astype('f4').tobytes())
             target.use()
             target.clear(depth=1.0)
             for surface, _ in items:
+                self._cull(surface)
                 surface.array(program, '8x 3f 12x', ('in_position',), coarse=True).render()
         return matrices
+
+    def _cull(self, surface) -> None:
+        (self.context.enable if surface.culled else self.context.disable)(moderngl.CULL_FACE)
 
     def _draw_visibility(self, target, drawn, region) -> None:
         context, program = self.context, self._programs.visibility
@@ -211,14 +220,14 @@ class MeshRenderer:
         # The image's rows run downwards, so faces seen from outside turn clockwise on the GPU's upward rows.
         context.front_face = 'cw'
         for item in drawn:
-            (context.enable if item.surface.culled else context.disable)(moderngl.CULL_FACE)
+            self._cull(item.surface)
             program['first'] = float(item.first)
             item.surface.array(program, '2f 8x 1f 12x', ('in_clip', 'in_z')).render()
-        context.disable(moderngl.CULL_FACE)
 
-    def _shade(self, drawn, region, lighting, shadow_matrices) -> None:
+    def _shade(self, drawn, region, lighting, shadow_matrices, focal_px: float) -> None:
         context, program = self.context, self._programs.shading[self.samples]
         self._write_lighting(program, lighting, shadow_matrices)
+        program['step_part'] = STEP_PX / focal_px
         self._shaded.use()
         self._shaded.clear(viewport=region)
         context.enable_only(moderngl.BLEND)
@@ -232,9 +241,9 @@ class MeshRenderer:
                 program[name] = unit
             for name in ('wrap', 'gloss', 'specular', 'bump', 'two_sided'):
                 program[name] = getattr(material, name)
-            # Texels of the albedo a sample of the image: clip space is 2 wide, a sample covers 1 / samples of a pixel.
+            # Texels of the albedo a shaded sample: clip space is 2 wide, two samples share most pixels.
             texels = surface.albedo.width * surface.albedo.height
-            program['texel_scale'] = texels * 4.0 / (self.width * self.height * self.samples)
+            program['texel_scale'] = texels * 4.0 / (self.width * self.height * min(self.samples, 2))
             self._draw_box(program, item)
 
     def _draw_geometry(self, drawn, region) -> None:

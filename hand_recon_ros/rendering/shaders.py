@@ -45,33 +45,39 @@ assert (VERTICES_A_ROW, TRIANGLES_A_ROW) == (1024, 512)
 # Diffuse: wrapped Lambert, per colour, a cheap stand-in for light scattered under the skin. Specular: Blinn-Phong with
 # Schlick's Fresnel term. Ambient: two hemispheres (sky, ground). Bump: the height's gradient along the triangle's plane
 # (Mikkelsen 2010). Shadows: 16 samples of a disc, turned from pixel to pixel, shared out among the pixel's samples.
+# step_part: how much deeper a neighbour must lie, relatively, to count as another surface.
 SHADING_FRAGMENT = """#version 330
 #define SAMPLES {samples}
-#define TAPS (16 / SAMPLES)
+#define TAPS (SAMPLES == 1 ? 16 : 8)
 uniform {sampler} visible; uniform float last; uniform vec2 sample_position[SAMPLES];
 uniform sampler2D albedo; uniform sampler2D slopes; uniform sampler2D shadow_0; uniform sampler2D shadow_1;
 uniform int light_count; uniform int shadow_count; uniform mat4 to_shadow[2];
 uniform vec3 light_direction[3]; uniform vec3 light_colour[3]; uniform float shadow_radius; uniform float shadow_bias;
 uniform vec3 sky; uniform vec3 ground; uniform vec3 up;
 uniform vec3 wrap; uniform float gloss; uniform float specular; uniform float bump; uniform bool two_sided;
-uniform float exposure; uniform float texel_scale;
+uniform float exposure; uniform float texel_scale; uniform float step_part;
 out vec4 colour;
 """ + _TRIANGLE + """
-const vec2 GOLDEN = vec2(-0.737369, 0.675490), GOLDEN_4 = vec2(-0.984713, -0.174181);   // cosine, sine
+// pow() held above 2^-40: the next smaller floats cost a CPU a hundred times an ordinary one's time.
+vec3 power(vec3 x, float exponent) { return exp2(max(log2(max(x, 1e-6)) * exponent, -40.0)); }
+const vec2 GOLDEN = vec2(-0.737369, 0.675490), GOLDEN_2 = vec2(0.087426, -0.996171);   // cosine, sine
 vec2 turned(vec2 v, vec2 angle) { return vec2(angle.x * v.x - angle.y * v.y, angle.y * v.x + angle.x * v.y); }
-float lit(sampler2D map, vec3 q, vec2 turn, int offset) {
-    float sum = 0.0, size = float(textureSize(map, 0).x);
-    vec2 at = (q.xy * 0.5 + 0.5) * size;
-    float depth = q.z * 0.5 + 0.5 - shadow_bias;
+// How much of either shadow caster's light arrives, by samples of a disc around the point in both of their maps.
+vec2 lit(vec3 position, vec2 turn, float offset) {
+    vec2 sum = vec2(0.0);
+    float size = float(textureSize(shadow_0, 0).x);
+    vec3 p = (to_shadow[0] * vec4(position, 1)).xyz * 0.5 + 0.5, q = (to_shadow[1] * vec4(position, 1)).xyz * 0.5 + 0.5;
+    p.xy *= size, q.xy *= size, p.z -= shadow_bias, q.z -= shadow_bias;
+    turn *= shadow_radius * size;
     for (int i = 0; i < TAPS; i++) {
-        turn = turned(turn, SAMPLES == 1 ? GOLDEN : GOLDEN_4);
-        float radius = shadow_radius * size * sqrt((float(i * SAMPLES + offset) + 0.5) / float(TAPS * SAMPLES));
-        ivec2 texel = ivec2(clamp(at + radius * turn, vec2(0.0), vec2(size - 1.0)));
-        sum += depth > texelFetch(map, texel, 0).r ? 0.0 : 1.0;
+        turn = turned(turn, TAPS == 16 ? GOLDEN : GOLDEN_2);
+        vec2 shift = sqrt((float(i * 16 / TAPS) + offset) / 16.0) * turn;
+        sum.x += p.z > texelFetch(shadow_0, ivec2(p.xy + shift), 0).r ? 0.0 : 1.0;
+        sum.y += q.z > texelFetch(shadow_1, ivec2(q.xy + shift), 0).r ? 0.0 : 1.0;
     }
     return sum / float(TAPS);
 }
-vec3 shaded(int number, vec2 point, vec2 turn, int s) {
+vec3 shaded(int number, vec2 point, vec2 turn, float offset, out float depth) {
     vec4 t0 = triangle_part(number, 0), t1 = triangle_part(number, 1), t2 = triangle_part(number, 2);
     ivec3 corner = ivec3(t0.xyz);
     vec4 a0 = vertex(corner.x, 0), a1 = vertex(corner.x, 1), b0 = vertex(corner.y, 0), b1 = vertex(corner.y, 1);
@@ -83,6 +89,7 @@ vec3 shaded(int number, vec2 point, vec2 turn, int s) {
     vec2 uv = weight.x * t1.xy + weight.y * t1.zw + weight.z * t2.xy;
     vec3 corner_a = vec3(a0.zw, a1.x), edge_b = vec3(b0.zw, b1.x) - corner_a, edge_c = vec3(c0.zw, c1.x) - corner_a;
     vec3 position = corner_a + weight.y * edge_b + weight.z * edge_c;
+    depth = position.z;
     vec3 n = normalize(weight.x * a1.yzw + weight.y * b1.yzw + weight.z * c1.yzw), view = normalize(-position);
     vec2 uv_b = t1.zw - t1.xy, uv_c = t2.xy - t1.xy;
     float level = 0.5 * log2(abs(crossed(uv_b, uv_c) / total) * position.z * position.z * texel_scale + 1e-9);
@@ -92,23 +99,20 @@ vec3 shaded(int number, vec2 point, vec2 turn, int s) {
     n = normalize(n - (dot(slope, uv_b) * r_b + dot(slope, uv_c) * r_c) / (abs(area) > 1e-20 ? area : 1e-20));
     if (two_sided && dot(n, view) < 0.0) n = -n;
     vec4 texel = textureLod(albedo, uv, level);
-    vec3 base = pow(texel.rgb, vec3(2.2));
-    float smoothness = 1.0 - texel.a, facing = max(dot(n, view), 0.0), past = 1.0 - facing;
+    vec3 base = power(texel.rgb, 2.2);
+    float smoothness = 1.0 - texel.a, past = clamp(1.0 - dot(n, view), 1e-4, 1.0);
     float fresnel = 0.028 + 0.34 * past * past * past * past * past;
     vec3 sum = base * mix(ground, sky, dot(n, up) * 0.5 + 0.5);
     vec3 mirrored = reflect(-view, n);
     sum += mix(ground, sky, dot(mirrored, up) * 0.5 + 0.5) * fresnel * specular * mix(0.5, 1.5, smoothness);
     float m = mix(gloss, 60.0, smoothness);
+    vec2 arriving = lit(position, turn, offset);
     for (int k = 0; k < light_count; k++) {
-        float visible_part = 1.0;
-        if (k < shadow_count) {
-            vec3 q = (to_shadow[k] * vec4(position, 1)).xyz;
-            visible_part = k == 0 ? lit(shadow_0, q, turn, s) : lit(shadow_1, q, turn, s);
-        }
+        float visible_part = k >= shadow_count ? 1.0 : k == 0 ? arriving.x : arriving.y;
         float cosine = dot(n, light_direction[k]);
         vec3 diffuse = clamp((vec3(cosine) + wrap) / (1.0 + wrap), 0.0, 1.0) * mix(wrap * 0.3, vec3(1.0), visible_part);
         float h = max(dot(n, normalize(light_direction[k] + view)), 0.0);
-        float highlight = (m + 2.0) / 8.0 * pow(h, m) * fresnel * max(cosine, 0.0) * visible_part;
+        float highlight = (m + 2.0) / 8.0 * power(vec3(h), m).x * fresnel * max(cosine, 0.0) * visible_part;
         highlight *= specular * mix(1.0, 2.0, smoothness);
         sum += (base * diffuse + highlight) * light_colour[k];
     }
@@ -124,19 +128,27 @@ void main() {
     float angle = 6.2832 * fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715))));
     vec2 turn = vec2(cos(angle), sin(angle));
     vec3 sum = vec3(0.0);
-    int rounds = covered > 0 ? SAMPLES : 0;       // a loop, since only loops are left early by all lanes
-    for (int s = 0; s < rounds; s++) {
-        float seen = texelFetch(visible, pixel, s).r;
+    float shaded_count = 0.0, first_depth = 0.0;
+    // Two samples do where the item fills the pixel without a step in depth; wherever silhouettes pass, its own included,
+    // all count. The loop is left at its end: software rasterisers run a loop's body to the end once more after a break.
+    int rounds = covered == SAMPLES ? min(SAMPLES, 2) : covered > 0 ? SAMPLES : 0, s = 0;
+    do {
+        int k = s == 0 ? 0 : s == 1 ? SAMPLES - 1 : s - 1;       // the second lies farthest from the first
+        float seen = texelFetch(visible, pixel, k).r, depth;
         bool mine = seen >= first && seen <= last;
-        vec2 point = (gl_FragCoord.xy - 0.5 + sample_position[s]) * pixels_to_clip - 1.0;
+        vec2 point = (gl_FragCoord.xy - 0.5 + sample_position[k]) * pixels_to_clip - 1.0;
         turn = turned(turn, GOLDEN);
-        vec3 sample_colour = shaded(mine ? int(seen - first) : 0, point, turn, s);
+        vec3 sample_colour = shaded(mine ? int(seen - first) : 0, point, turn, SAMPLES == 1 ? 0.5 : float(s & 1) + 0.5, depth);
         sum += mine ? sample_colour : vec3(0.0);
-    }
+        shaded_count += mine ? 1.0 : 0.0;
+        rounds = s == 1 && abs(depth - first_depth) > step_part * first_depth ? SAMPLES : rounds;
+        first_depth = s == 0 ? depth : first_depth;
+        s++;
+    } while (s < rounds);
     float part = float(covered) / float(SAMPLES);
-    sum *= exposure / max(float(covered), 1.0);
+    sum *= exposure / max(shaded_count, 1.0);
     sum = mix(sum, 0.55 + 0.45 * (1.0 - exp((0.55 - sum) / 0.45)), step(0.55, sum));   // shoulder, as a camera has
-    colour = vec4(pow(clamp(sum, 0.0, 1.0), vec3(1.0 / 2.2)), 1.0) * part;
+    colour = vec4(power(clamp(sum, 0.0, 1.0), 1.0 / 2.2), 1.0) * part;
 }"""
 
 GEOMETRY_FRAGMENT = """#version 330

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import moderngl
 import numpy as np
 
 from hand_recon_ros.rendering.shaders import TRIANGLES_A_ROW, VERTICES_A_ROW
