@@ -11,7 +11,7 @@ _current: tuple[int, int, moderngl.Context] | None = None   # process id, thread
 
 
 def gl_context() -> moderngl.Context:
-    """The process's context, made on first use.
+    """The process's context, made on first use, and current from here on, whatever other library drew in between.
 
     ValueError when the machine has no EGL (naming the Debian packages), or when called from a second thread: an OpenGL
     context belongs to the thread that made it, and sharing it would draw nothing without saying so.
@@ -21,6 +21,7 @@ def gl_context() -> moderngl.Context:
     if _current is not None and _current[0] == here[0]:
         if _current[1] != here[1]:
             raise ValueError('OpenGL: this process renders in another thread already; render from that thread')
+        _current[2].__enter__()
         return _current[2]
     try:
         context = moderngl.create_context(standalone=True, backend='egl', require=GL_VERSION)

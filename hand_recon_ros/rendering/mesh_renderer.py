@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 import moderngl
 import numpy as np
@@ -14,7 +13,8 @@ from hand_recon_ros.rendering.context import gl_context
 from hand_recon_ros.rendering.surface import Surface
 
 NEAR_M, FAR_M = 0.03, 12.0
-STEP_PX = 4.0      # a surface steeper than this many pixels deep a pixel is shaded at all samples, like a silhouette
+# A surface that many pixels deeper from one pixel to the next is shaded at all samples, like a silhouette.
+STEP_PX = 4.0
 # Where samples lie in a pixel: the pattern all OpenGL implementations share in practice.
 SAMPLE_POSITIONS = {1: ((0.5, 0.5),), 4: ((0.375, 0.125), (0.875, 0.375), (0.125, 0.625), (0.625, 0.875))}
 
@@ -66,26 +66,13 @@ class Rendering:
         return self.premultiplied[..., :3] + (1.0 - coverage) * np.asarray(background, np.float32)
 
 
-class Programs(NamedTuple):
-    """The compiled shaders, one set a context."""
-    visibility: moderngl.Program
-    shadow: moderngl.Program
-    geometry: moderngl.Program
-    shading: dict[int, moderngl.Program]     # by samples a pixel
-
-
-@lru_cache(maxsize=1)
-def _programs(context: moderngl.Context) -> Programs:
-    def shading(samples):
-        source = shaders.SHADING_FRAGMENT.replace('{samples}', str(samples))
-        source = source.replace('{sampler}', 'sampler2DMS' if samples > 1 else 'sampler2D')
-        program = context.program(vertex_shader=shaders.BOX_VERTEX, fragment_shader=source)
-        program['sample_position'].write(np.array(SAMPLE_POSITIONS[samples], 'f4'))
-        return program
-    return Programs(context.program(vertex_shader=shaders.VISIBILITY_VERTEX, fragment_shader=shaders.VISIBILITY_FRAGMENT),
-                    context.program(vertex_shader=shaders.SHADOW_VERTEX, fragment_shader=shaders.SHADOW_FRAGMENT),
-                    context.program(vertex_shader=shaders.BOX_VERTEX, fragment_shader=shaders.GEOMETRY_FRAGMENT),
-                    {samples: shading(samples) for samples in SAMPLE_POSITIONS})
+@lru_cache
+def _program(context: moderngl.Context, vertex: str, fragment: str, samples: int = 1, casters: int = 0):
+    """A program, compiled once a context. samples, casters (of shadows): what shading is compiled for."""
+    for name, value in (('{samples}', samples), ('{casters}', casters),
+                        ('{sampler}', 'sampler2DMS' if samples > 1 else 'sampler2D')):
+        fragment = fragment.replace(name, str(value))
+    return context.program(vertex_shader=vertex, fragment_shader=fragment)
 
 
 class MeshRenderer:
@@ -106,7 +93,13 @@ class MeshRenderer:
         if samples > context.max_samples:
             raise ValueError(f'samples: {samples}, expected at most {context.max_samples} of this OpenGL')
         self.width, self.height, self.samples = width, height, samples
-        self._programs = _programs(context)
+        self._visibility_program = _program(context, shaders.VISIBILITY_VERTEX, shaders.VISIBILITY_FRAGMENT)
+        self._shadow_program = _program(context, shaders.SHADOW_VERTEX, shaders.SHADOW_FRAGMENT)
+        self._geometry_program = _program(context, shaders.BOX_VERTEX, shaders.GEOMETRY_FRAGMENT)
+        self._shading_programs = [_program(context, shaders.BOX_VERTEX, shaders.SHADING_FRAGMENT, samples, casters)
+                                  for casters in (0, shaders.MAX_SHADOWS)]
+        for program in self._shading_programs:
+            program['sample_position'].write(np.array(SAMPLE_POSITIONS[samples], 'f4'))
         size = (width, height)
         self._visible = self._visibility_target(samples)
         self._centres = self._visibility_target(1) if samples > 1 else self._visible
@@ -122,11 +115,11 @@ class MeshRenderer:
             self._shadows.append((texture, context.framebuffer(depth_attachment=texture)))
         self._box = context.buffer(reserve=32)
         self._box_arrays = {program: context.vertex_array(program, [(self._box, '2f', 'in_corner')])
-                            for program in (self._programs.geometry, self._programs.shading[samples])}
+                            for program in (self._geometry_program, *self._shading_programs)}
 
     def surface(self, faces, uvs, uv_faces, vertex_count, textures, material, smooth=True,
                 vertex_labels=None) -> Surface:
-        """A surface every renderer can draw. vertex_labels: (V,) 0..1, 1 where it counts in the mask; None: all of it."""
+        """A surface any renderer can draw. vertex_labels: (V,) 0..1, 1 where it counts in the mask; None: all of it."""
         return Surface(self.context, faces, uvs, uv_faces, vertex_count, textures, material, smooth, vertex_labels)
 
     def render(self, camera: Camera, items: list[tuple[Surface, np.ndarray]], lighting: Lighting,
@@ -196,8 +189,8 @@ class MeshRenderer:
         points = np.concatenate([vertices for _, vertices in items])
         centre = 0.5 * (points.min(0) + points.max(0))
         # Room at the map's rim for the penumbra's samples.
-        radius = float(np.linalg.norm(points - centre, axis=1).max()) * 1.05 / (1.0 - lighting.softness)
-        program = self._programs.shadow
+        radius = 1.05 / (1.0 - lighting.softness) * float(np.linalg.norm(points - centre, axis=1).max())
+        program = self._shadow_program
         self.context.front_face = 'ccw'
         for (_, target), light in zip(self._shadows, casters):
             matrices.append(shadow_matrix(light.direction, centre, radius))
@@ -213,7 +206,7 @@ class MeshRenderer:
         (self.context.enable if surface.culled else self.context.disable)(moderngl.CULL_FACE)
 
     def _draw_visibility(self, target, drawn, region) -> None:
-        context, program = self.context, self._programs.visibility
+        context, program = self.context, self._visibility_program
         program['depth_range'] = ((FAR_M + NEAR_M) / (FAR_M - NEAR_M), 2.0 * FAR_M * NEAR_M / (FAR_M - NEAR_M))
         target.use()
         target.clear(viewport=region)
@@ -225,7 +218,7 @@ class MeshRenderer:
             item.surface.array(program, '2f 8x 1f 12x', ('in_clip', 'in_z')).render()
 
     def _shade(self, drawn, region, lighting, shadow_matrices, focal_px: float) -> None:
-        context, program = self.context, self._programs.shading[self.samples]
+        context, program = self.context, self._shading_programs[1 if shadow_matrices else 0]
         self._write_lighting(program, lighting, shadow_matrices)
         program['step_part'] = STEP_PX / focal_px
         self._shaded.use()
@@ -237,8 +230,7 @@ class MeshRenderer:
             surface, material = item.surface, item.surface.material
             surface.albedo.use(3)
             surface.slopes.use(4)
-            for unit, name in enumerate(('albedo', 'slopes', 'shadow_0', 'shadow_1'), 3):
-                program[name] = unit
+            program['albedo'], program['slopes'] = 3, 4
             for name in ('wrap', 'gloss', 'specular', 'bump', 'two_sided'):
                 program[name] = getattr(material, name)
             # Texels of the albedo a shaded sample: clip space is 2 wide, two samples share most pixels.
@@ -247,7 +239,7 @@ class MeshRenderer:
             self._draw_box(program, item)
 
     def _draw_geometry(self, drawn, region) -> None:
-        program = self._programs.geometry
+        program = self._geometry_program
         self._geometry.use()
         self._geometry.clear(viewport=region)
         self.context.enable_only(moderngl.NOTHING)
@@ -275,15 +267,21 @@ class MeshRenderer:
         for k, light in enumerate(lights):
             directions[k] = np.asarray(light.direction) / np.linalg.norm(light.direction)
             colours[k] = light.colour
-        matrices = np.stack([m.T for m in shadow_matrices] + [np.eye(4)] * (2 - len(shadow_matrices))).astype('f4')
-        for name, value in (('light_direction', directions), ('light_colour', colours), ('to_shadow', matrices)):
-            program[name].write(value.tobytes())
-        program['light_count'], program['shadow_count'] = len(lights), len(shadow_matrices)
-        program['shadow_radius'], program['shadow_bias'] = 0.5 * lighting.softness, 0.004 + 0.25 * lighting.softness
+        program['light_direction'].write(directions)
+        program['light_colour'].write(colours)
+        program['light_count'] = len(lights)
+        if shadow_matrices:
+            # Where one light casts shadows alone, the second's are its own and shade nothing.
+            both = (shadow_matrices * 2)[:shaders.MAX_SHADOWS]
+            program['to_shadow'].write(np.stack([m.T for m in both]).astype('f4').tobytes())
+            program['shadow_radius'] = 0.5 * lighting.softness
+            program['shadow_bias'] = 0.004 + 0.25 * lighting.softness
+            program['caster_count'] = len(shadow_matrices)
+            for k in range(shaders.MAX_SHADOWS):
+                self._shadows[min(k, len(shadow_matrices) - 1)][0].use(5 + k)
+                program[f'shadow_{k}'] = 5 + k
         for name in ('sky', 'ground', 'up', 'exposure'):
             program[name] = getattr(lighting, name)
-        for unit, (texture, _) in enumerate(self._shadows, 5):
-            texture.use(unit)
 
 
 @dataclass(frozen=True)

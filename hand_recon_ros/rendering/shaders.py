@@ -1,8 +1,8 @@
 """GLSL of the renderers and the baker. Positions are in the camera's optical frame, so the eye is the origin.
 
-Meshes are drawn deferred. First every sample of every pixel learns which triangle it sees (a number, nothing else), then
-each visible sample is shaded once, in dense blocks of pixels, whatever the triangles' sizes: software rasterisers run a
-fragment shader on whole 4 x 4 blocks, so that shading a hand's small triangles directly costs many times its pixels.
+Meshes are drawn deferred. First every sample of every pixel learns which triangle it sees (a number, nothing else),
+then what is seen is shaded, in dense blocks of pixels, whatever the triangles' sizes: software rasterisers run a fragment
+shader on whole 4 x 4 blocks, so that shading a hand's small triangles directly costs many times its pixels.
 """
 
 MAX_LIGHTS, MAX_SHADOWS = 3, 2
@@ -27,8 +27,8 @@ in vec2 in_corner;
 void main() { gl_Position = vec4(in_corner, 0, 1); }"""
 
 # A triangle's barycentric coordinates at a point of the image, perspective-correct: Olano and Greer 1997, with the
-# corners taken relative to the point, which keeps float32 exact enough. A triangle is three texels: its
-# corners' numbers and the first label; two uvs; the third uv and the other labels.
+# corners taken relative to the point, which keeps float32 exact enough. A triangle is three texels: its corners'
+# numbers and the first label; two uvs; the third uv and the other labels.
 _TRIANGLE = """
 uniform sampler2D vertices; uniform sampler2D triangles; uniform vec2 pixels_to_clip; uniform float first;
 vec4 vertex(int number, int half_of_it) {
@@ -48,10 +48,11 @@ assert (VERTICES_A_ROW, TRIANGLES_A_ROW) == (1024, 512)
 # step_part: how much deeper a neighbour must lie, relatively, to count as another surface.
 SHADING_FRAGMENT = """#version 330
 #define SAMPLES {samples}
+#define CASTERS {casters}
 #define TAPS (SAMPLES == 1 ? 16 : 8)
 uniform {sampler} visible; uniform float last; uniform vec2 sample_position[SAMPLES];
 uniform sampler2D albedo; uniform sampler2D slopes; uniform sampler2D shadow_0; uniform sampler2D shadow_1;
-uniform int light_count; uniform int shadow_count; uniform mat4 to_shadow[2];
+uniform int light_count; uniform mat4 to_shadow[2]; uniform int caster_count;
 uniform vec3 light_direction[3]; uniform vec3 light_colour[3]; uniform float shadow_radius; uniform float shadow_bias;
 uniform vec3 sky; uniform vec3 ground; uniform vec3 up;
 uniform vec3 wrap; uniform float gloss; uniform float specular; uniform float bump; uniform bool two_sided;
@@ -66,7 +67,8 @@ vec2 turned(vec2 v, vec2 angle) { return vec2(angle.x * v.x - angle.y * v.y, ang
 vec2 lit(vec3 position, vec2 turn, float offset) {
     vec2 sum = vec2(0.0);
     float size = float(textureSize(shadow_0, 0).x);
-    vec3 p = (to_shadow[0] * vec4(position, 1)).xyz * 0.5 + 0.5, q = (to_shadow[1] * vec4(position, 1)).xyz * 0.5 + 0.5;
+    vec3 p = (to_shadow[0] * vec4(position, 1)).xyz * 0.5 + 0.5;
+    vec3 q = (to_shadow[1] * vec4(position, 1)).xyz * 0.5 + 0.5;
     p.xy *= size, q.xy *= size, p.z -= shadow_bias, q.z -= shadow_bias;
     turn *= shadow_radius * size;
     for (int i = 0; i < TAPS; i++) {
@@ -106,11 +108,12 @@ vec3 shaded(int number, vec2 point, vec2 turn, float offset, out float depth) {
     vec3 mirrored = reflect(-view, n);
     sum += mix(ground, sky, dot(mirrored, up) * 0.5 + 0.5) * fresnel * specular * mix(0.5, 1.5, smoothness);
     float m = mix(gloss, 60.0, smoothness);
-    vec2 arriving = lit(position, turn, offset);
+    vec2 arriving = CASTERS > 0 ? lit(position, turn, offset) : vec2(1.0);
     for (int k = 0; k < light_count; k++) {
-        float visible_part = k >= shadow_count ? 1.0 : k == 0 ? arriving.x : arriving.y;
+        float visible_part = CASTERS == 0 || k >= caster_count ? 1.0 : k == 0 ? arriving.x : arriving.y;
         float cosine = dot(n, light_direction[k]);
-        vec3 diffuse = clamp((vec3(cosine) + wrap) / (1.0 + wrap), 0.0, 1.0) * mix(wrap * 0.3, vec3(1.0), visible_part);
+        vec3 diffuse = clamp((vec3(cosine) + wrap) / (1.0 + wrap), 0.0, 1.0);
+        diffuse *= mix(wrap * 0.3, vec3(1.0), visible_part);
         float h = max(dot(n, normalize(light_direction[k] + view)), 0.0);
         float highlight = (m + 2.0) / 8.0 * power(vec3(h), m).x * fresnel * max(cosine, 0.0) * visible_part;
         highlight *= specular * mix(1.0, 2.0, smoothness);
@@ -129,8 +132,8 @@ void main() {
     vec2 turn = vec2(cos(angle), sin(angle));
     vec3 sum = vec3(0.0);
     float shaded_count = 0.0, first_depth = 0.0;
-    // Two samples do where the item fills the pixel without a step in depth; wherever silhouettes pass, its own included,
-    // all count. The loop is left at its end: software rasterisers run a loop's body to the end once more after a break.
+    // Two samples do where the item fills the pixel without a step in depth; all count where silhouettes pass, its
+    // own included. The loop is left at its end: software rasterisers run a loop's body to the end once more after a break.
     int rounds = covered == SAMPLES ? min(SAMPLES, 2) : covered > 0 ? SAMPLES : 0, s = 0;
     do {
         int k = s == 0 ? 0 : s == 1 ? SAMPLES - 1 : s - 1;       // the second lies farthest from the first
