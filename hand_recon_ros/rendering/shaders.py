@@ -1,8 +1,8 @@
 """GLSL of the renderers and the baker. Positions are in the camera's optical frame, so the eye is the origin.
 
 Meshes are drawn deferred. First every sample of every pixel learns which triangle it sees (a number, nothing else),
-then what is seen is shaded, in dense blocks of pixels, whatever the triangles' sizes: software rasterisers run a fragment
-shader on whole 4 x 4 blocks, so that shading a hand's small triangles directly costs many times its pixels.
+then what is seen is shaded, in dense blocks of pixels, whatever the triangles' sizes: software rasterisers run a
+fragment shader on whole 4 x 4 blocks, so that shading a hand's small triangles directly costs many times its pixels.
 """
 
 MAX_LIGHTS, MAX_SHADOWS = 3, 2
@@ -133,7 +133,7 @@ void main() {
     vec3 sum = vec3(0.0);
     float shaded_count = 0.0, first_depth = 0.0;
     // Two samples do where the item fills the pixel without a step in depth; all count where silhouettes pass, its
-    // own included. The loop is left at its end: software rasterisers run a loop's body to the end once more after a break.
+    // own included. The loop is left at its end: software rasterisers run its body to the end once more after a break.
     int rounds = covered == SAMPLES ? min(SAMPLES, 2) : covered > 0 ? SAMPLES : 0, s = 0;
     do {
         int k = s == 0 ? 0 : s == 1 ? SAMPLES - 1 : s - 1;       // the second lies farthest from the first
@@ -141,7 +141,8 @@ void main() {
         bool mine = seen >= first && seen <= last;
         vec2 point = (gl_FragCoord.xy - 0.5 + sample_position[k]) * pixels_to_clip - 1.0;
         turn = turned(turn, GOLDEN);
-        vec3 sample_colour = shaded(mine ? int(seen - first) : 0, point, turn, SAMPLES == 1 ? 0.5 : float(s & 1) + 0.5, depth);
+        float offset = SAMPLES == 1 ? 0.5 : float(s & 1) + 0.5;
+        vec3 sample_colour = shaded(mine ? int(seen - first) : 0, point, turn, offset, depth);
         sum += mine ? sample_colour : vec3(0.0);
         shaded_count += mine ? 1.0 : 0.0;
         rounds = s == 1 && abs(depth - first_depth) > step_part * first_depth ? SAMPLES : rounds;
