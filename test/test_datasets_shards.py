@@ -13,6 +13,8 @@ import numpy as np
 import psutil
 import pytest
 
+from process_ends import ended
+
 from hand_recon_ros.datasets.registry import open_dataset
 from hand_recon_ros.datasets.sample import MASK_VALUES
 from hand_recon_ros.datasets.shards import Shards
@@ -65,7 +67,7 @@ def test_a_killed_command_resumed_equals_an_uninterrupted_one(mono, tmp_path):
     children = psutil.Process(run.pid).children(recursive=True)
     run.kill()
     run.wait()
-    assert not psutil.wait_procs(children, timeout=5)[1] and not out.exists()
+    assert ended(children, 5) and not out.exists()
     with pytest.raises(ValueError, match='begun with other settings .studio.seed: 5, now 7'):
         synthesize_shards(StudioConfig(**{**vars(MONO), 'seed': 7}), out, SIZE, progress=False)
     whole = sorted((folder / 'records' / 'shards').glob('*.json'))

@@ -8,6 +8,8 @@ import time
 import psutil
 import pytest
 
+from process_ends import ended
+
 from hand_recon_ros.nodes.environment import config_file, ros_environment
 from hand_recon_ros.nodes.session import choose_private_domain
 from hand_recon_ros.nodes.supervisor import NodeSpec, Supervisor, mono_nodes
@@ -96,8 +98,7 @@ def test_no_orphan_is_left(tmp_path, number, code):
     time.sleep(1.5)
     process.send_signal(number)
     assert process.wait(30) == code
-    gone, alive = psutil.wait_procs(children, timeout=10)
-    assert not alive
+    assert ended(children, 10)
     process.stdout.close()
 
 
