@@ -30,14 +30,14 @@ class HandNetworksDetector:
     """Detects hands in single images ('image': every frame anew) or follows them through a recording ('video').
 
     max_hands, min_detection_score, min_tracking_score, retry: as of MediaPipeDetector. threads: CPU threads. precision:
-    'f32' or 'bf16', see inference.Network. The scores are of the hand's presence, the handedness's its own. In video
+    'auto', 'f32' or 'bf16', see inference.Network. The scores are of the hand's presence, the handedness's its own. In video
     mode palms are searched for as SearchPolicy says. One detector per camera in video mode; not for two threads.
     Raises ValueError, naming the pip extra, when OpenVINO is not installed.
     """
     name = 'openvino'
 
     def __init__(self, mode: str = 'image', max_hands: int = 2, min_detection_score: float = 0.5,
-                 min_tracking_score: float = 0.5, retry: bool = True, threads: int = 1, precision: str = 'f32'):
+                 min_tracking_score: float = 0.5, retry: bool = True, threads: int = 1, precision: str = 'auto'):
         self.mode = checked_choice('mode', mode, MODES)
         self.max_hands, self.retry = checked_max_hands(max_hands), bool(retry)
         self._networks = HandNetworks((1, 2), min_detection_score, min_tracking_score, threads, precision)

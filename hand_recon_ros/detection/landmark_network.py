@@ -46,7 +46,7 @@ class HandReading:
 class LandmarkNetwork:
     """Reads hands. batch_sizes: numbers of regions worth a compilation of their own. threads, precision: of Network."""
 
-    def __init__(self, batch_sizes: tuple[int, ...] = (1, 2), threads: int = 1, precision: str = 'f32'):
+    def __init__(self, batch_sizes: tuple[int, ...] = (1, 2), threads: int = 1, precision: str = 'auto'):
         self._network = Network(LANDMARK_MODEL, batch_sizes, threads, precision)
 
     def read(self, images: list[np.ndarray], regions: list[HandRegion]) -> list[HandReading]:

@@ -44,7 +44,7 @@ def decoded(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class PalmDetector:
     """Finds palms. min_score: below which an answer is none. threads, precision: of inference.Network."""
 
-    def __init__(self, min_score: float = 0.5, threads: int = 1, precision: str = 'f32'):
+    def __init__(self, min_score: float = 0.5, threads: int = 1, precision: str = 'auto'):
         if not 0.0 <= min_score <= 1.0:
             raise ValueError(f'min_detection_score: {min_score!r}, expected 0 to 1')
         self.min_score = float(min_score)

@@ -25,10 +25,11 @@ DETECTORS = {detector.name: detector for detector in (HandNetworksDetector, Medi
 
 
 def build_detector(name: str, mode: str = 'image', max_hands: int = 2, min_detection_score: float = 0.5,
-                   min_tracking_score: float = 0.5, retry: bool = True) -> Detector:
-    """Detector `name`: 'openvino' (fast) or 'mediapipe' (the reference).
+                   min_tracking_score: float = 0.5, retry: bool = True, threads: int = 1) -> Detector:
+    """Detector `name`: 'openvino' (fast) or 'mediapipe' (the reference). threads: of 'openvino'; MediaPipe takes one.
 
     ValueError for an unknown name or setting, and for 'openvino' where OpenVINO is not installed, naming its pip extra.
     """
-    return DETECTORS[checked_choice('detector', name, tuple(DETECTORS))](
-        mode, max_hands, min_detection_score, min_tracking_score, retry)
+    checked_choice('detector', name, tuple(DETECTORS))
+    more = {'threads': threads} if name == HandNetworksDetector.name else {}
+    return DETECTORS[name](mode, max_hands, min_detection_score, min_tracking_score, retry, **more)

@@ -76,7 +76,7 @@ class StereoHandDetector:
     name = 'openvino'
 
     def __init__(self, rig: StereoRig, max_hands: int = 2, min_detection_score: float = 0.5,
-                 min_tracking_score: float = 0.5, threads: int = 1, precision: str = 'f32', paired: bool = True):
+                 min_tracking_score: float = 0.5, threads: int = 1, precision: str = 'auto', paired: bool = True):
         self.rig, self.max_hands = rig, checked_max_hands(max_hands)
         self._paired = bool(paired) and rig.is_rectified
         self._networks = HandNetworks((1, 2, 4), min_detection_score, min_tracking_score, threads, precision)
@@ -154,7 +154,7 @@ class StereoHandDetector:
         """Crops of one hand from its landmarks in both views, None where there are none."""
         if self._paired and views[LEFT] is not None and views[RIGHT] is not None:
             return list(paired_regions(*views))
-        return [None if points is None else HandRegion.from_landmarks(points) for points in views]
+        return [None if points is None else HandRegion.close(points) for points in views]
 
     def _search(self, images, hands: list[FollowedHand], lost: bool) -> None:
         """Looks for further hands in the view whose turn it is, and for each of those in the other; adds them."""
@@ -171,7 +171,7 @@ class StereoHandDetector:
         elsewhere = [in_other_view(self.rig, view, reading.points_px, reading.points_m) for reading in new]
         sought = [index for index, points in enumerate(elsewhere) if points is not None]
         others = self._networks.read([images[1 - view]] * len(sought),
-                                     [HandRegion.from_landmarks(elsewhere[index]) for index in sought])
+                                     [HandRegion.close(elsewhere[index]) for index in sought])
         for index, reading in enumerate(new):
             other = others[sought.index(index)] if index in sought else None
             hands += self._consistent([FollowedHand(-1, [reading, other] if view == LEFT else [other, reading])])

@@ -12,6 +12,9 @@ LEFT, RIGHT = 0, 1
 SEEN_SHARE = 0.5                    # of the landmarks inside an image, below which the hand is not looked for there
 # Of the hand's box, mean over the landmarks. One hand's landmarks are 1-2 % off the epipolar lines; another hand's far more.
 FARTHEST_OFF_EPIPOLAR = 0.10
+# Wrist to the four finger MCPs, and across: bones of the palm, which no pose changes, and their mean in an adult.
+PALM_BONES = np.array([[0, 5], [0, 9], [0, 13], [0, 17], [5, 17]])
+PALM_M = 0.085
 NEAREST_M, FARTHEST_M = 0.05, 5.0   # depths at which a hand can be
 
 
@@ -22,31 +25,38 @@ def paired_regions(left_px, right_px) -> tuple[HandRegion, HandRegion]:
     are resampled alike, and what the network makes of the crop, not of the hand, is the same in both.
     """
     left, right = np.asarray(left_px, np.float64), np.asarray(right_px, np.float64)
-    middle = HandRegion.from_landmarks((left + right) / 2)
+    middle = HandRegion.close((left + right) / 2)
     disparity = round(float((left - right)[:, 0].mean()))
     x, y = middle.centre_px
     return (HandRegion((x + disparity / 2, y), middle.side_px, middle.angle_rad),
             HandRegion((x - disparity / 2, y), middle.side_px, middle.angle_rad))
 
 
-def in_other_view(rig: StereoRig, view: int, points_px, points_m) -> np.ndarray | None:
+def palm_size_m(points_m) -> float:
+    """Mean length of the palm's bones of 21 landmarks (21, 3)."""
+    points = np.asarray(points_m, np.float64)
+    return float(np.linalg.norm(points[PALM_BONES[:, 0]] - points[PALM_BONES[:, 1]], axis=1).mean())
+
+
+def in_other_view(rig: StereoRig, view: int, points_px, points_m, palm_m: float = PALM_M) -> np.ndarray | None:
     """(21, 2) where a hand seen in one view (LEFT or RIGHT) is to be looked for in the other; None where it cannot be.
 
-    points_px: (21, 2) its landmarks there. points_m: (21, 3) the network's 3D points: their size gives the depth, which
-    one view does not show otherwise, within about a tenth; the crop is twice the hand's size and forgives it.
+    points_px: (21, 2) its landmarks there. points_m: (21, 3) the network's 3D points, whose size is not to be trusted
+    (too small by a third on open hands): they are brought to a palm of palm_m, which gives the depth, within about a
+    tenth for an adult; the crop is twice the hand's size and forgives it.
     """
     camera, other = (rig.left, rig.right) if view == LEFT else (rig.right, rig.left)
     plane = camera.normalise(np.asarray(points_px, np.float64))
     if not np.isfinite(plane).all():
         return None
-    depths = (np.asarray(points_m, np.float64) + place_by_spread(points_m, plane))[:, 2:]
+    hand = np.asarray(points_m, np.float64) * (palm_m / max(palm_size_m(points_m), 1e-6))
+    depths = (hand + place_by_spread(hand, plane))[:, 2:]
     points = np.concatenate([plane, np.ones((21, 1))], axis=1) * depths
     moved = rig.to_right(points) if view == LEFT else rig.to_left(points)
     if (moved[:, 2] < NEAREST_M).any():
         return None
     projected = other.project(moved)
-    seen = other.inside(projected)
-    if not np.isfinite(projected).all() or seen.mean() < SEEN_SHARE:
+    if not np.isfinite(projected).all() or other.inside(projected).mean() < SEEN_SHARE:
         return None
     return projected
 
