@@ -1,4 +1,4 @@
-"""The directly run networks against MediaPipe's graph on the bundled recording: time, agreement and recall, in one run."""
+"""The directly run networks against MediaPipe's graph on the bundled recording: time, agreement, recall, in one run."""
 from __future__ import annotations
 
 import argparse
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> dict:
 
 def _cases(bag_path: str, photographs: list[Frame]):
     """(name, images, settings of both detectors). threads are ours: MediaPipe's graph takes one for its networks."""
-    frames = _frames(bag_path)
+    frames = recorded_frames(bag_path)
     for threads, name in ((1, 'two hands followed, 1 thread'), (2, 'two hands followed, 2 threads')):
         yield name, frames, {'mode': 'video', 'max_hands': 2, 'threads': threads}
     if photographs:
@@ -50,8 +50,8 @@ def _cases(bag_path: str, photographs: list[Frame]):
 
 
 def _compared(detectors: dict[str, Detector], frames: list[Frame]) -> list[dict]:
-    """For each frame: by detector its hands, wall and CPU seconds. They take turns of TURN images, so that both meet the
-    same machine, and neither finds its networks pushed out of the caches by the other's at every image."""
+    """For each frame: by detector its hands, wall and CPU seconds. They take turns of TURN images: both meet the same
+    machine, and neither finds its networks pushed out of the caches by the other's at every image."""
     records = [{} for _ in frames]
     turns = [range(start, min(start + TURN, len(frames))) for start in range(0, len(frames), TURN)]
     for turn in tqdm(turns, unit='turn', disable=not sys.stderr.isatty()):
@@ -90,7 +90,7 @@ def _distances(ours: list[HandKeypoints], reference: list[HandKeypoints]) -> lis
     return [distance for distance in nearest if distance < SAME_HAND]
 
 
-def _frames(bag_path: str) -> list[Frame]:
+def recorded_frames(bag_path: str) -> list[Frame]:
     """Images of the recording's first camera."""
     from hand_recon_ros.bags.camera_topics import camera_topics
     from hand_recon_ros.bags.reader import BagReader

@@ -14,7 +14,7 @@ SEARCH_EVERY = 3                # images: how often a further hand is searched f
 class HandNetworks:
     """Both networks with their thresholds. batch_sizes: numbers of crops compiled for, see LandmarkNetwork.
 
-    min_detection_score: of a palm. min_tracking_score: of the landmark network's presence, below which there is no hand.
+    min_detection_score: of a palm. min_tracking_score: of the landmark network's presence; below it there is no hand.
     """
 
     def __init__(self, batch_sizes: tuple[int, ...], min_detection_score: float, min_tracking_score: float,

@@ -14,7 +14,6 @@ from hand_recon_ros.types import checked
 CROP_SIZE = 224                     # pixels, square: the landmark network's input
 PALM_SCALE, PALM_SHIFT = 2.6, -0.5          # of the palm's box: grown, and moved along the fingers
 LANDMARK_SCALE, LANDMARK_SHIFT = 2.0, -0.1  # of the box around the steady landmarks
-CLOSE_SCALE, CLOSE_MARGIN = 1.6, 1.3        # of that box, and of the box around all landmarks
 PALM_WRIST, PALM_MIDDLE_MCP = 0, 2          # among a palm's seven points
 # Wrist, thumb CMC to IP, and MCP and PIP of the fingers: tips come and go with the fist, these stay.
 STEADY_LANDMARKS = np.array([0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18])
@@ -54,25 +53,13 @@ class HandRegion:
     def from_landmarks(cls, points_px) -> HandRegion:
         """Region of a hand from its 21 landmarks (21, 2), pixels of the image, as MediaPipe takes it."""
         points = checked('points_px', points_px, (21, 2), np.float64)
-        angle_rad = _turned(points)
+        knuckles = ((points[INDEX_MCP] + points[RING_MCP]) / 2 + points[MIDDLE_MCP]) / 2
+        angle_rad = _turned_from_up(knuckles - points[WRIST])
         rotation = _rotation(angle_rad)
-        middle, size = _box(points[STEADY_LANDMARKS] @ rotation)
-        middle = middle + [0.0, LANDMARK_SHIFT * size[1]]
-        return cls(tuple(rotation @ middle), LANDMARK_SCALE * max(float(size.max()), 1.0), angle_rad)
-
-    @classmethod
-    def close(cls, points_px) -> HandRegion:
-        """The same in the middle of all landmarks and, unless the fingers are stretched out, smaller: more of the
-        network's pixels on the hand. On 159 rendered pairs (120 mm baseline) the difference between the views scatters
-        by 1.6 instead of 1.9 % of the box for it; on real pairs it makes none.
-        """
-        points = checked('points_px', points_px, (21, 2), np.float64)
-        angle_rad = _turned(points)
-        rotation = _rotation(angle_rad)
-        _, steady = _box(points[STEADY_LANDMARKS] @ rotation)
-        middle, size = _box(points @ rotation)
-        side = max(CLOSE_SCALE * float(steady.max()), CLOSE_MARGIN * float(size.max()), LANDMARK_SCALE)
-        return cls(tuple(rotation @ middle), side, angle_rad)
+        upright = points[STEADY_LANDMARKS] @ rotation
+        low, high = upright.min(0), upright.max(0)
+        middle = (low + high) / 2 + [0.0, LANDMARK_SHIFT * (high[1] - low[1])]
+        return cls(tuple(rotation @ middle), LANDMARK_SCALE * max(float((high - low).max()), 1.0), angle_rad)
 
     @property
     def rotation(self) -> np.ndarray:
@@ -114,18 +101,6 @@ def _turned_from_up(along) -> float:
     """Radians in -pi..pi by which a direction (x right, y down) is turned clockwise from straight up."""
     angle = np.pi / 2 - np.arctan2(-along[1], along[0])
     return float(angle - 2 * np.pi * np.floor((angle + np.pi) / (2 * np.pi)))
-
-
-def _turned(points) -> float:
-    """Radians by which a hand's 21 landmarks are turned clockwise from fingers up: from the wrist to the knuckles."""
-    knuckles = ((points[INDEX_MCP] + points[RING_MCP]) / 2 + points[MIDDLE_MCP]) / 2
-    return _turned_from_up(knuckles - points[WRIST])
-
-
-def _box(points) -> tuple[np.ndarray, np.ndarray]:
-    """Middle (2,) and size (2,) of the box around points (N, 2)."""
-    low, high = points.min(0), points.max(0)
-    return (low + high) / 2, high - low
 
 
 def _rotation(angle_rad: float) -> np.ndarray:

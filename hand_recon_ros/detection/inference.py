@@ -1,4 +1,4 @@
-"""MediaPipe's own network files run by OpenVINO: read from the installed wheel, compiled once, called with uint8 images."""
+"""MediaPipe's own network files run by OpenVINO: read from the installed wheel, compiled once, fed uint8 images."""
 from __future__ import annotations
 
 import importlib
@@ -38,7 +38,7 @@ class Network:
     """One network, compiled for fixed batch sizes: dynamic ones are slower and compile at the first use of each.
 
     name: PALM_MODEL or LANDMARK_MODEL. batch_sizes: those to compile. threads: CPU threads of one call. precision:
-    'bf16' (1.7 times faster, its rounding a twentieth of the landmark noise), 'f32', or 'auto': bf16 where the CPU has
+    'bf16' (1.7 times faster, landmarks 0.3 % of the box from f32's), 'f32', or 'auto': bf16 where the CPU has
     instructions for it, else f32. The same input gives the same answer, bit for bit. Not for use from two threads.
     """
 

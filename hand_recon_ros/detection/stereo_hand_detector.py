@@ -1,4 +1,4 @@
-"""Hands in two images of one instant, the crops of both views in one batch; a hand of one view is sought in the other."""
+"""Hands in two images of one instant: the crops of both views in one batch, one view's hand sought in the other."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from hand_recon_ros.types import Frame, HandKeypoints, checked
 
 NS_PER_S = 1e9
 LONGEST_COAST_S = 0.15      # velocity is trusted this long
-HANDEDNESS_COST = 0.03      # what two readings of unlike handedness cost beside their epipolar distance (shares of the box)
+HANDEDNESS_COST = 0.03      # of unlike handedness, beside the epipolar distance (shares of the box)
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class StereoHandDetector:
         """Crops of one hand from its landmarks in both views, None where there are none."""
         if self._paired and views[LEFT] is not None and views[RIGHT] is not None:
             return list(paired_regions(*views))
-        return [None if points is None else HandRegion.close(points) for points in views]
+        return [None if points is None else HandRegion.from_landmarks(points) for points in views]
 
     def _search(self, images, hands: list[FollowedHand], lost: bool) -> None:
         """Looks for further hands in the view whose turn it is, and for each of those in the other; adds them."""
@@ -171,7 +171,7 @@ class StereoHandDetector:
         elsewhere = [in_other_view(self.rig, view, reading.points_px, reading.points_m) for reading in new]
         sought = [index for index, points in enumerate(elsewhere) if points is not None]
         others = self._networks.read([images[1 - view]] * len(sought),
-                                     [HandRegion.close(elsewhere[index]) for index in sought])
+                                     [HandRegion.from_landmarks(elsewhere[index]) for index in sought])
         for index, reading in enumerate(new):
             other = others[sought.index(index)] if index in sought else None
             hands += self._consistent([FollowedHand(-1, [reading, other] if view == LEFT else [other, reading])])

@@ -10,7 +10,7 @@ from hand_recon_ros.geometry.rigs import StereoRig, epipolar_residual_px, triang
 
 LEFT, RIGHT = 0, 1
 SEEN_SHARE = 0.5                    # of the landmarks inside an image, below which the hand is not looked for there
-# Of the hand's box, mean over the landmarks. One hand's landmarks are 1-2 % off the epipolar lines; another hand's far more.
+# Of the hand's box, mean over the landmarks: one hand's are 1-2 % off the epipolar lines, another hand's far more.
 FARTHEST_OFF_EPIPOLAR = 0.10
 # Wrist to the four finger MCPs, and across: bones of the palm, which no pose changes, and their mean in an adult.
 PALM_BONES = np.array([[0, 5], [0, 9], [0, 13], [0, 17], [5, 17]])
@@ -22,10 +22,13 @@ def paired_regions(left_px, right_px) -> tuple[HandRegion, HandRegion]:
     """Regions of one hand in both views of a rectified pair, from its landmarks (21, 2) in each.
 
     Both have one size, one rotation and one row, and lie a whole number of pixels apart, the mean disparity: both crops
-    are resampled alike, and what the network makes of the crop, not of the hand, is the same in both.
+    are resampled alike, and what the network makes of the crop, not of the hand, is the same in both. Of one picture
+    shifted that error cancels (0.3-0.5 px otherwise); of a hand seen from two places it is the smaller part: over
+    120 mm the difference in x scatters by 1.5 px (robust) instead of 1.6. Smaller crops looked better on renders but
+    followed real hands worse.
     """
     left, right = np.asarray(left_px, np.float64), np.asarray(right_px, np.float64)
-    middle = HandRegion.close((left + right) / 2)
+    middle = HandRegion.from_landmarks((left + right) / 2)
     disparity = round(float((left - right)[:, 0].mean()))
     x, y = middle.centre_px
     return (HandRegion((x + disparity / 2, y), middle.side_px, middle.angle_rad),
