@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from hand_recon_ros.detection.detector import Detector
 from hand_recon_ros.detection.duplicates import landmark_distance
-from hand_recon_ros.detection.registry import Detector, build_detector
+from hand_recon_ros.detection.registry import build_detector
 from hand_recon_ros.types import Frame, HandKeypoints
 
 HELP = "the openvino detector against MediaPipe's: time, agreement, recall (needs OpenVINO)"

@@ -74,6 +74,11 @@ class HandNetworksDetector:
     def __exit__(self, *_) -> None:
         self.close()
 
+    def restart(self) -> None:
+        """Forgets the hands followed so far: what comes next is another recording."""
+        self._forget()
+        self._last = None
+
     def _forget(self) -> None:
         self._followed: list[HandReading] = []
         self._policy = SearchPolicy()

@@ -1,24 +1,10 @@
 """Detectors by name, as the configuration chooses them."""
 from __future__ import annotations
 
-from typing import Protocol
-
+from hand_recon_ros.detection.detector import Detector
 from hand_recon_ros.detection.hand_networks_detector import HandNetworksDetector
 from hand_recon_ros.detection.mediapipe_detector import MediaPipeDetector
-from hand_recon_ros.types import Frame, HandKeypoints, checked_choice
-
-
-class Detector(Protocol):
-    """Image in, hands out. Their landmarks are MediaPipe's by either detector, and so are the tables of offsets."""
-    name: str
-    mode: str
-    max_hands: int
-
-    def detect(self, frame: Frame) -> list[HandKeypoints]:
-        """Hands of a frame's image, in pixels; ValueError when it has none."""
-
-    def close(self) -> None:
-        """Frees what it holds."""
+from hand_recon_ros.types import checked_choice
 
 
 DETECTORS = {detector.name: detector for detector in (HandNetworksDetector, MediaPipeDetector)}

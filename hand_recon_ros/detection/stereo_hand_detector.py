@@ -127,6 +127,11 @@ class StereoHandDetector:
     def __exit__(self, *_) -> None:
         self.close()
 
+    def restart(self) -> None:
+        """Forgets the hands followed so far: what comes next is another recording."""
+        self._forget()
+        self._stamp_ns = None
+
     def _forget(self) -> None:
         self._followed: list[FollowedHand] = []
         self._policies = SearchPolicy(), SearchPolicy()
