@@ -36,7 +36,7 @@ class HandNetworksDetector:
     detector per camera in video mode; not for two threads.
     Raises ValueError, naming the pip extra, when OpenVINO is not installed.
     """
-    name = 'openvino'
+    name = 'mediapipe'      # of the landmarks' definition: tables of offsets hold
 
     def __init__(self, mode: str = 'image', max_hands: int = 2, min_detection_score: float = 0.5,
                  min_tracking_score: float = 0.5, retry: bool = True, threads: int = 1, precision: str = 'auto'):

@@ -73,7 +73,7 @@ class StereoHandDetector:
     the search finds in one view is looked for in the other in the same instant. Both readings of a hand carry one
     track_id. Two readings that cannot be of one hand go on as two hands. Not for use from two threads.
     """
-    name = 'openvino'
+    name = 'mediapipe'      # of the landmarks' definition: tables of offsets hold
 
     def __init__(self, rig: StereoRig, max_hands: int = 2, min_detection_score: float = 0.5,
                  min_tracking_score: float = 0.5, threads: int = 1, precision: str = 'auto', paired: bool = True):
