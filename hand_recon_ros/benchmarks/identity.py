@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from dataclasses import dataclass
 
 import numpy as np
+from tqdm import tqdm
 
 from hand_recon_ros.bags.stereo_recording import StereoRecording
 from hand_recon_ros.detection.offsets import load_offsets
@@ -26,6 +28,25 @@ MODEL = 'open_hand'
 # Paper 5, tables 3 and 4, at K = 20.
 PAPER_MM = {'attention': (0.88, 1.71), 'plain mean': (1.00, 1.93)}
 MODES = ('stereo with outlines', 'stereo landmarks', 'mono')
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table: which sights, how many of them, weighted or not, and what the paper reports."""
+    name: str
+    mode: str
+    count: int
+    attention: bool
+    paper_mm: tuple = (None, None)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Of one person: errors (2,) of width and length, sights used, seconds of the solve, stated spread."""
+    error_mm: np.ndarray
+    sights: int
+    seconds: float
+    std_mm: tuple = (np.nan, np.nan)
 
 
 @dataclass(frozen=True)
@@ -53,17 +74,24 @@ def run(args: argparse.Namespace) -> dict:
     model = load_hand_model(MODEL)
     response = response_of(args.detector, args.offsets, model)
     outlined, plain = ShapeCalibration(model, response), ShapeCalibration(model, response, outlines=False)
-    solvers = dict(zip(MODES, (outlined, plain, plain)))
-    people = [_person(path, model, args, plain, max([args.frames, *args.curve])) for path in args.bags]
-    rows = []
-    for mode in MODES:
-        for name in PAPER_MM:
-            rows.append(_row(f'{mode}, {name}, K = {args.frames}', solvers[mode], people, mode, args.frames,
-                             name == 'attention', PAPER_MM[name]))
-    rows.append(_consensus_row(model, plain, people, args.frames))
-    for count in sorted(set(args.curve) - {args.frames}):
-        rows.append(_row(f'{MODES[0]}, attention, K = {count}', outlined, people, MODES[0], count, True, (None, None)))
-    return {'name': 'identity', 'rows': rows, 'people': len(people), 'recordings': list(args.bags)}
+    solvers, consensus = dict(zip(MODES, (outlined, plain, plain))), ShapeConsensus(model)
+    cases = [Case(f'{mode}, {name}, K = {args.frames}', mode, args.frames, name == 'attention', PAPER_MM[name])
+             for mode in MODES for name in PAPER_MM]
+    cases += [Case(f'{MODES[0]}, attention, K = {count}', MODES[0], count, True)
+              for count in sorted(set(args.curve) - {args.frames})]
+    as_written = Case(f'eq. 7 on stereo estimates, attention, K = {args.frames}', MODES[1], args.frames, True,
+                      PAPER_MM['attention'])
+    results = {case: [] for case in [*cases, as_written]}
+    # One person after the other: their images are not kept.
+    for path in tqdm(args.bags, unit='person', disable=not sys.stderr.isatty()):
+        person = _person(path, model, args, plain, max([args.frames, *args.curve]))
+        for case in cases:
+            results[case].append(_result(case, solvers[case.mode], person))
+        results[as_written].append(_consensus(as_written, plain, consensus, person))
+    return {'name': 'identity', 'rows': [_row(case, found) for case, found in results.items()], 'people': len(args.bags),
+            'recordings': list(args.bags),
+            'errors_mm': {case.name: [result.error_mm.tolist() for result in found] for case, found in results.items()},
+            'paper': 'K = 20 images, one camera, a network trained on the data set'}
 
 
 def _person(path, model, args, calibration: ShapeCalibration, most: int) -> Person:
@@ -96,37 +124,37 @@ def _person(path, model, args, calibration: ShapeCalibration, most: int) -> Pers
     return Person({MODES[0]: stereo.sights, MODES[1]: stereo.sights, MODES[2]: mono.sights}, np.asarray(truth.shape, np.float64))
 
 
-def _row(case: str, solver: ShapeCalibration, people: list[Person], mode: str, count: int, attention: bool, paper) -> dict:
-    errors, stated, used, seconds = [], [], [], []
-    for person in people:
-        sights = person.sights[mode][:count]
-        started = time.perf_counter()
-        result = solver.calibrate(sights, attention=attention)
-        seconds.append(time.perf_counter() - started)
-        errors.append(solver.measures.lengths_mm(result.identity.shape) - solver.measures.lengths_mm(person.shape))
-        stated.append((result.size.width_std_mm, result.size.length_std_mm))
-        used.append(len(sights))
-    return _figures(case, np.array(errors), paper) | {
-        'stated_width_std_mm': float(np.mean(stated, 0)[0]), 'stated_length_std_mm': float(np.mean(stated, 0)[1]),
-        'sights': float(np.mean(used)), 'ours_ms': float(np.median(seconds) * 1e3), 'reference_ms': None, 'ratio': None}
+def _result(case: Case, solver: ShapeCalibration, person: Person) -> Result:
+    sights = person.sights[case.mode][:case.count]
+    started = time.perf_counter()
+    found = solver.calibrate(sights, attention=case.attention)
+    seconds = time.perf_counter() - started
+    size = found.size
+    return Result(_error_mm(solver, found.identity.shape, person), len(sights), seconds,
+                  (size.width_std_mm, size.length_std_mm))
 
 
-def _consensus_row(model, solver: ShapeCalibration, people: list[Person], count: int) -> dict:
+def _consensus(case: Case, solver: ShapeCalibration, consensus: ShapeConsensus, person: Person) -> Result:
     """Paper 5's eq. 7 as written, on the fused estimates alone."""
-    consensus, errors, seconds = ShapeConsensus(model), [], []
-    for person in people:
-        sights = person.sights[MODES[1]][:count]
-        weights = solver.weights(sights)
-        started = time.perf_counter()
-        shape = consensus.shape([sight.estimate for sight in sights], weights)
-        seconds.append(time.perf_counter() - started)
-        errors.append(solver.measures.lengths_mm(shape) - solver.measures.lengths_mm(person.shape))
-    return _figures(f'eq. 7 on stereo estimates, attention, K = {count}', np.array(errors), PAPER_MM['attention']) | {
-        'ours_ms': float(np.median(seconds) * 1e3)}
+    sights = person.sights[case.mode][:case.count]
+    weights = solver.weights(sights)
+    started = time.perf_counter()
+    shape = consensus.shape([sight.estimate for sight in sights], weights)
+    return Result(_error_mm(solver, shape, person), len(sights), time.perf_counter() - started)
 
 
-def _figures(case: str, errors: np.ndarray, paper) -> dict:
-    width, length = np.abs(errors).mean(0)
-    bias = errors.mean(0)
-    return {'case': case, 'width_mm': float(width), 'length_mm': float(length), 'paper_width_mm': paper[0],
-            'paper_length_mm': paper[1], 'width_bias_mm': float(bias[0]), 'length_bias_mm': float(bias[1])}
+def _error_mm(solver: ShapeCalibration, shape, person: Person) -> np.ndarray:
+    return solver.measures.lengths_mm(shape) - solver.measures.lengths_mm(person.shape)
+
+
+def _row(case: Case, results: list[Result]) -> dict:
+    errors, stds = np.array([result.error_mm for result in results]), np.array([result.std_mm for result in results])
+    (width, length), bias = np.abs(errors).mean(0), errors.mean(0)
+    row = {'case': case.name, 'width_mm': float(width), 'length_mm': float(length), 'paper_width_mm': case.paper_mm[0],
+           'paper_length_mm': case.paper_mm[1], 'width_bias_mm': float(bias[0]), 'length_bias_mm': float(bias[1]),
+           'sights': float(np.mean([result.sights for result in results])),
+           'ours_ms': float(np.median([result.seconds for result in results]) * 1e3), 'reference_ms': None, 'ratio': None}
+    if np.isfinite(stds).all():
+        # Share of people within two stated standard deviations.
+        row |= {'stated_length_std_mm': float(stds[:, 1].mean()), 'within_2_std': float((np.abs(errors) < 2 * stds).mean())}
+    return row

@@ -60,7 +60,8 @@ class _Linearised(NamedTuple):
 class ShapeBundle:
     """Solves for shapes of people; compiled at first use, any number of sights. Not thread-safe.
 
-    directions: how many shape numbers move, each with prior N(0, 1); the others stay 0.
+    directions: how many shape numbers move, each with prior N(0, 1); the others stay 0. energy: residuals of what is
+    seen; a further part `surface` of it, if it has one, must not depend on the landmark offsets.
     """
 
     def __init__(self, model: HandModel, response: LandmarkResponse, noise: ViewNoise = ViewNoise(),
@@ -207,12 +208,24 @@ class ShapeBundle:
             own = (rest + step[self._space.size:]).reshape(21, 3) * rest_sigma
             offsets = offsets_of_mean + (by_shape * moved.shape).sum(-1) + own
             return self._energy(self._skeleton._replace(offsets=offsets), moved, observation)
-        value, push = jax.linearize(residual, jnp.zeros(self._size))
-        jacobian = jax.vmap(push)(jnp.eye(self._size))
-        return jacobian @ jacobian.T, jacobian @ value, value @ value / 2
+        information, gradient, total = _normal_equations(residual, self._size)
+        if hasattr(self._energy, 'surface'):
+            surface = lambda step: self._energy.surface(self._skeleton, self._space.moved(parameters, step), observation)  # noqa: E731
+            count = self._space.size
+            extra = _normal_equations(surface, count)
+            information, gradient = information.at[:count, :count].add(extra[0]), gradient.at[:count].add(extra[1])
+            total = total + extra[2]
+        return information, gradient, total
 
     def _move_packed(self, row, step):
         return self._parameters.pack(self._space.moved(self._parameters.unpack(row), step), jnp.concatenate)
+
+
+def _normal_equations(residual, size: int):
+    """J^T J (P, P), J^T r (P,) and half the sum of squares of residual(step) at no step."""
+    value, push = jax.linearize(residual, jnp.zeros(size))
+    jacobian = jax.vmap(push)(jnp.eye(size))
+    return jacobian @ jacobian.T, jacobian @ value, value @ value / 2
 
 
 def _total(now: _Linearised, shared, owner, weights) -> np.ndarray:

@@ -41,7 +41,9 @@ class ShapeCalibration:
         self.model, self._bundle, self._confidence = model, ShapeBundle(model, response), confidence
         self.measures = HandMeasures(model)
         self._finder = OutlineFinder(model) if outlines else None
-        self._outlined = ShapeBundle(model, response, energy=OutlineEnergy(model)) if outlines else None
+        self._outlined = None
+        if outlines:      # the whole shape: how thick fingers are moves outlines, and would be taken for length else
+            self._outlined = ShapeBundle(model, response, directions=model.shape_size, energy=OutlineEnergy(model))
 
     def qualities(self, sights: list[Sight], fits: list[SharedShape] | None = None) -> list[SightQuality]:
         """Quality of every sight by the fit of it alone."""

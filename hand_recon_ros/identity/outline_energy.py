@@ -22,6 +22,8 @@ from hand_recon_ros.refinement.observations import Observation
 
 # Found outlines are off by half a pixel, but neighbouring points alike: about one in ten is news.
 OUTLINE_SIGMA_PX, OUTLINE_LIMIT = 1.5, 2.0
+# Blur and the soft step between two colours put the found edge this far inside the hand (15 rendered people).
+EDGE_BIAS_PX = 0.2
 
 
 class SeenOutline(NamedTuple):
@@ -42,7 +44,7 @@ class OutlinedObservation(NamedTuple):
 
 def seen_outline(outline: Outline, camera: Camera, handedness: str) -> SeenOutline:
     """Outline found in a camera's image, mirrored for a left hand."""
-    targets = camera.normalise(outline.targets.astype(np.float64))
+    targets = camera.normalise(outline.targets + EDGE_BIAS_PX * outline.normals.astype(np.float64))
     reached = np.isfinite(targets).all(1)
     targets, lines = np.where(reached[:, None], targets, 0.0), outline.normals
     if handedness == 'left':
@@ -52,7 +54,10 @@ def seen_outline(outline: Outline, camera: Camera, handedness: str) -> SeenOutli
 
 @dataclass(frozen=True, eq=False)
 class OutlineEnergy:
-    """ReprojectionEnergy and, in both views, the distance of outline vertices from the outline found, Huber."""
+    """ReprojectionEnergy and, in both views, the distance of outline vertices from the outline found, Huber.
+
+    In two parts: what depends on the landmark offsets, and `surface`, what does not.
+    """
     model: HandModel
     landmarks: ReprojectionEnergy = ReprojectionEnergy()
     sigma_px: float = OUTLINE_SIGMA_PX
@@ -69,9 +74,12 @@ class OutlineEnergy:
         return OutlinedObservation(self.landmarks.example(shape_count), none, none)
 
     def __call__(self, skeleton: Skeleton, parameters: HandParameters, observation: OutlinedObservation):
-        """Stacked residual vector of one hand."""
-        stereo = observation.stereo
-        parts = [self.landmarks(skeleton, parameters, stereo)]
+        """Residuals of the landmarks of one hand."""
+        return self.landmarks(skeleton, parameters, observation.stereo)
+
+    def surface(self, skeleton: Skeleton, parameters: HandParameters, observation: OutlinedObservation):
+        """Residuals of the surface of one hand, on which no landmark offset has a bearing: (2 POINTS,)."""
+        stereo, parts = observation.stereo, []
         for outline, view, right in ((observation.left, stereo.left, False), (observation.right, stereo.right, True)):
             points = self._vertices(skeleton, parameters, outline.vertices.astype(jnp.int32))
             parts.append(self._distances(to_right(points, stereo) if right else points, outline, view))
