@@ -6,7 +6,7 @@ from identity_people import People
 from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.hand_model.skinning_jax import JaxHand
 from hand_recon_ros.identity.bundle import ShapeBundle, _Linearised
-from hand_recon_ros.identity.calibration import ShapeCalibration
+from hand_recon_ros.identity.calibration import ShapeCalibration, inflated
 from hand_recon_ros.identity.collector import IdentityCollector
 from hand_recon_ros.identity.confidence import ShapeConfidence, attention_weights
 from hand_recon_ros.identity.consensus import ShapeConsensus
@@ -44,6 +44,12 @@ def test_attention_is_eq_6():
         attention_weights([np.nan])
     with pytest.raises(ValueError, match='temperature'):
         attention_weights([1.0], temperature=0)
+
+
+def test_inflation_leaves_the_prior():
+    assert inflated(np.eye(3), 5.0) == pytest.approx(np.eye(3))
+    # Seen with variance 1/3 beside a prior of 1: 1 / (3 + 1); seen with twice the deviation: 1 / (3 / 4 + 1).
+    assert inflated(np.diag([0.25, 1.0]), 2.0) == pytest.approx(np.diag([1 / 1.75, 1.0]))
 
 
 def test_ranking_learns_what_orders_the_errors():

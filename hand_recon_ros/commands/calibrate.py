@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+CURVE = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80)
 HELP = "one person's hand shape from a recording of that person's hands: an identity for all stages"
 
 
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
                'hands_seen': seen, 'width_mm': size.width_mm, 'width_std_mm': size.width_std_mm, 'length_mm': size.length_mm,
                'length_std_mm': size.length_std_mm, 'shape': result.identity.shape.tolist(),
                'shape_std': result.identity.shape_std.tolist(), 'weights': result.weights.tolist(), 'file': str(path)}
-    if args.plot or args.json:
+    if args.plot:
         figures['curve'] = curve(calibration, collector.sights)
     print(f'{args.name}: width {size.width_mm:.1f} +- {size.width_std_mm:.1f} mm, '
           f'length {size.length_mm:.1f} +- {size.length_std_mm:.1f} mm (index to ring knuckle; wrist to middle fingertip)')
@@ -91,7 +92,7 @@ def curve(calibration, sights) -> list[dict]:
     """Width and length with their stated spread from the first 1 .. K sights."""
     rows = []
     qualities = calibration.qualities(sights)
-    for count in sorted({*range(1, min(len(sights), 10) + 1), *range(12, len(sights) + 1, 4), len(sights)}):
+    for count in sorted({*(count for count in CURVE if count < len(sights)), len(sights)}):
         size = calibration.calibrate(sights[:count], '', qualities[:count]).size
         rows.append({'frames': count, 'width_mm': size.width_mm, 'width_std_mm': size.width_std_mm,
                      'length_mm': size.length_mm, 'length_std_mm': size.length_std_mm})

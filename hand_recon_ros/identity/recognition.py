@@ -9,12 +9,12 @@ from scipy.optimize import linear_sum_assignment
 from hand_recon_ros.types import HANDEDNESS, HandIdentity, checked_choice
 
 UNKNOWN = ''
-# Two calibrations of one person from different frames differ by this much, in units of the shape, over and above what
-# their fits state: the detector's habits depend on posture and light.
-REPEAT_STD = 0.25
-# How sure an answer must be, and how much likelier than an identity a stranger is before anything was seen.
+# Two calibrations of one person err alike, because the detector's habits with that hand are the same: of the standard
+# deviations that both state, this share is between them (15 rendered people, 8 sights against 20).
+REPEAT_SHARE = 0.65
+# How sure an answer must be, and how likely a stranger is beside each known person before anything was seen.
 LEAST_PROBABILITY = 0.8
-STRANGER_WEIGHT = 1.0
+STRANGER_WEIGHT = 0.3
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Recognition:
 class Recogniser:
     """Compares shapes with identities of one model. directions: how many shape numbers are looked at."""
 
-    def __init__(self, identities: list[HandIdentity], directions: int = 3, repeat_std: float = REPEAT_STD,
-                 least_probability: float = LEAST_PROBABILITY):
+    def __init__(self, identities: list[HandIdentity], directions: int = 3,
+                 least_probability: float = LEAST_PROBABILITY, stranger_weight: float = STRANGER_WEIGHT):
         names = [identity.name for identity in identities]
         if len(set(names)) < len(names) or UNKNOWN in names:
             raise ValueError(f'identities: names {names}, expected each once and none empty')
@@ -49,7 +49,9 @@ class Recogniser:
         if not 0.5 <= least_probability < 1:
             raise ValueError(f'least_probability: {least_probability}, expected 0.5 to 1')
         self._identities, self._directions = list(identities), directions
-        self._repeat, self._least = repeat_std, least_probability
+        if not stranger_weight > 0:
+            raise ValueError(f'stranger_weight: {stranger_weight}, expected more than 0')
+        self._least, self._stranger = least_probability, stranger_weight
 
     def recognise(self, tracks: dict[int, TrackShape]) -> dict[int, Recognition]:
         """An answer for every track: the likeliest assignment of all, each of them UNKNOWN where it is not sure."""
@@ -74,8 +76,7 @@ class Recogniser:
         else:
             mean = np.asarray(identity.shape, np.float64)[:count]
             std = np.nan_to_num(np.asarray(identity.shape_std, np.float64)[:count], nan=0.0)
-            spread = spread + np.diag(std ** 2)
-        spread = spread + self._repeat ** 2 * np.eye(count)
+            spread = REPEAT_SHARE ** 2 * (spread + np.diag(std ** 2))
         away = seen - mean
         return float(-0.5 * (away @ np.linalg.solve(spread, away) + np.linalg.slogdet(2 * np.pi * spread)[1]))
 
@@ -84,7 +85,7 @@ class Recogniser:
             return {}
         known = np.array([[self.log_likelihood(track, identity) for identity in self._identities] for track in tracks])
         known = known.reshape(len(tracks), len(self._identities))
-        stranger = np.array([self.log_likelihood(track, None) for track in tracks]) + np.log(STRANGER_WEIGHT)
+        stranger = np.array([self.log_likelihood(track, None) for track in tracks]) + np.log(self._stranger)
         # A column of its own for every track's stranger: strangers are many, a person has one hand of a side.
         costs = np.full((len(tracks), len(self._identities) + len(tracks)), 1e9)
         costs[:, :len(self._identities)] = -known
