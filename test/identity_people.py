@@ -26,11 +26,13 @@ class People:
 
     def sights(self, shape, count, rng, stereo=True, noise_px=0.0, handedness='right', score=0.9):
         """Sights of one person; the estimate has the true pose and place, but the mean shape."""
-        return [self._sight(np.asarray(shape, np.float32), rng, stereo, noise_px, handedness, score) for _ in range(count)]
+        shape = np.asarray(shape, np.float32)
+        return [self._sight(shape, rng, stereo, noise_px, handedness, score) for _ in range(count)]
 
     def _sight(self, shape, rng, stereo, noise_px, handedness, score):
         ranges = joint_ranges()
-        angles = np.clip(ranges['mean'] + 0.5 * ranges['spread'] * rng.standard_normal((15, 3)), ranges['lower'], ranges['upper'])
+        angles = ranges['mean'] + 0.5 * ranges['spread'] * rng.standard_normal((15, 3))
+        angles = np.clip(angles, ranges['lower'], ranges['upper'])
         angles[:, 1:] = ranges['mean'][:, 1:]
         truth = HandParameters(axis_angle_to_matrix(rng.uniform(-0.8, 0.8, 3)), angles,
                                np.array([rng.uniform(-.08, .08), rng.uniform(-.05, .05), rng.uniform(.45, .7)]), shape)

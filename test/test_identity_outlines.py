@@ -1,4 +1,4 @@
-"""Outlines of hands in images drawn for the purpose, and what they are worth where landmarks err alike in every frame."""
+"""Outlines of hands in images drawn for the purpose, and what they are worth where landmarks err alike everywhere."""
 from dataclasses import replace
 
 import cv2

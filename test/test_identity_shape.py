@@ -30,7 +30,8 @@ def people(model):
 
 @pytest.fixture(scope='module')
 def calibration(model):
-    return ShapeCalibration(model, LandmarkResponse(np.zeros((21, 3)), np.zeros((21, 3, 0)), np.full(21, 1e-4)), outlines=False)
+    exact = LandmarkResponse(np.zeros((21, 3)), np.zeros((21, 3, 0)), np.full(21, 1e-4))
+    return ShapeCalibration(model, exact, outlines=False)
 
 
 def test_attention_is_eq_6():
@@ -92,7 +93,8 @@ def test_one_camera_shows_proportions_and_says_so(people, calibration):
     width, length = calibration.measures.lengths_mm(result.identity.shape)
     true_width, true_length = calibration.measures.lengths_mm(SHAPE)
     mean_width, mean_length = calibration.measures.lengths_mm(np.zeros(10))
-    assert abs(width / length - true_width / true_length) < 0.35 * abs(mean_width / mean_length - true_width / true_length)
+    ratio = true_width / true_length
+    assert abs(width / length - ratio) < 0.35 * abs(mean_width / mean_length - ratio)
 
 
 def test_schur_complement_is_the_dense_solution(model):
@@ -159,7 +161,7 @@ def test_collector_gathers_what_differs(people, calibration):
 
 def test_two_people_keep_two_identities(people, calibration):
     rng = np.random.default_rng(7)
-    shapes = {'anna': SHAPE, 'bo': np.array([-1.0, 0.9, 0, 0, 0, 0, 0, 0, 0, 0]), 'stranger': np.array([0, -2.0, 1, 0, 0, 0, 0, 0, 0, 0])}
+    shapes = {'anna': SHAPE, 'bo': np.array([-1.0, 0.9, *[0] * 8]), 'stranger': np.array([0, -2.0, 1, *[0] * 7])}
     known = [calibration.calibrate(people.sights(shapes[name], 10, rng), name).identity for name in ('anna', 'bo')]
     tracks, people_of = {}, {4: ('bo', 'right'), 5: ('anna', 'right'), 6: ('anna', 'left'), 9: ('stranger', 'left')}
     for number, (name, side) in people_of.items():
@@ -183,8 +185,8 @@ def test_two_people_keep_two_identities(people, calibration):
 
 def test_response_moves_the_landmarks_with_the_shape(model, calibration, tmp_path):
     rng = np.random.default_rng(0)
-    response = LandmarkResponse(0.004 * rng.standard_normal((21, 3)), 0.002 * rng.standard_normal((21, 3, 2)), np.full(21, 0.001),
-                                {'note': 'made up'})
+    response = LandmarkResponse(0.004 * rng.standard_normal((21, 3)), 0.002 * rng.standard_normal((21, 3, 2)),
+                                np.full(21, 0.001), {'note': 'made up'})
     save_response(response, tmp_path / 'r.yaml')
     back = load_response(tmp_path / 'r.yaml')
     for name in ('offsets_m', 'directions_m', 'rest_sigma_m'):

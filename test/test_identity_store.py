@@ -10,7 +10,8 @@ from hand_recon_ros.types import HandIdentity
 
 
 def anna(name='anna', **changes):
-    fields = {'model': 'open_hand', 'shape': np.linspace(-1, 1, 10), 'shape_std': np.full(10, 0.1), 'metric': True} | changes
+    fields = {'model': 'open_hand', 'shape': np.linspace(-1, 1, 10), 'shape_std': np.full(10, 0.1), 'metric': True}
+    fields |= changes
     return StoredIdentity(HandIdentity(name, **fields), HandSize(43.21, 187.65, 0.5, 1.25), 20, '2026-11-21',
                           'measured by a pair 120.0 mm apart')
 
@@ -48,9 +49,11 @@ def test_unknown_spread_and_default_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('change, message', [
-    (('version: 1', 'version: 2'), 'version 2, expected 1'), (('model: open_hand', 'model: 3'), 'model 3, expected str'),
+    (('version: 1', 'version: 2'), 'version 2, expected 1'),
+    (('model: open_hand', 'model: 3'), 'model 3, expected str'),
     (('frames: 20', 'frames: true'), 'frames True, expected int'), (('width_mm', 'wide'), 'width_mm missing'),
-    (('name: anna', 'name: ../x'), 'name'), (('shape: [', 'shape: [.nan, '), 'shape'), (('shape: [', 'shape: [a, '), 'shape'),
+    (('name: anna', 'name: ../x'), 'name'), (('shape: [', 'shape: [.nan, '), 'shape'),
+    (('shape: [', 'shape: [a, '), 'shape'),
     (('name: anna', 'name: bo'), "name 'bo', expected 'anna'"), (('version: 1', '- 1'), 'YAML')])
 def test_damage_is_named(tmp_path, change, message):
     path = IdentityStore(tmp_path).save(anna())
@@ -89,8 +92,10 @@ def test_a_failed_write_leaves_the_former_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize('arguments, message', [
     (['--name', 'a'], 'give one of'), (['bag', '--image', 'x', '--name', 'a'], 'give one of'),
     (['--left', 'x', '--rig', 'y', '--name', 'a'], 'give one of'), (['nowhere', '--name', 'a/b'], 'name'),
-    (['nowhere', '--name', 'a'], 'nowhere: no such recording'), (['nowhere', '--name', 'a', '--frames', '0'], '--frames'),
-    (['nowhere', '--name', 'a', '--plot', 'p.jpg'], '--plot'), (['nowhere', '--name', 'a', '--camera', 'c'], '--camera'),
+    (['nowhere', '--name', 'a'], 'nowhere: no such recording'),
+    (['nowhere', '--name', 'a', '--frames', '0'], '--frames'),
+    (['nowhere', '--name', 'a', '--plot', 'p.jpg'], '--plot'),
+    (['nowhere', '--name', 'a', '--camera', 'c'], '--camera'),
     (['nowhere', '--name', 'a', '--offsets', 'odd'], 'offset table')])
 def test_calibrate_refuses_in_one_line(arguments, message, capsys):
     assert cli.main(['calibrate', *arguments]) == 2

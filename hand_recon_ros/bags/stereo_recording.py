@@ -16,7 +16,7 @@ TOLERANCE_NS = 5_000_000
 
 @dataclass(frozen=True)
 class StereoRecording:
-    """A recording with at least two cameras; the first is the left one. labels: its images one by one, and the truth."""
+    """A recording with at least two cameras; the first is the left one. labels: its images, and the truth."""
     labels: LabelledRecording
     rig: StereoRig
 
@@ -31,7 +31,7 @@ class StereoRecording:
         if file.is_file():
             return cls(labels, load_rig(file))
         if not all(camera.rectified and camera.info for camera in labels.cameras[:2]):
-            raise ValueError(f'{path}: no {RIG_FILE} in it and no rectified pair with camera_info, expected one of them')
+            raise ValueError(f'{path}: no {RIG_FILE} in it and no rectified pair with camera_info, expected either')
         projections = []
         with BagReader(path) as bag:
             for camera in labels.cameras[:2]:

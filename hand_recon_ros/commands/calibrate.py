@@ -17,19 +17,24 @@ HELP = "one person's hand shape from a recording of that person's hands: an iden
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the sub-command."""
-    parser.add_argument('bag', nargs='?', metavar='BAG', help='recording of one person: of a calibrated pair, or of one camera')
+    parser.add_argument('bag', nargs='?', metavar='BAG',
+                        help='recording of one person: of a calibrated pair, or of one camera')
     parser.add_argument('--left', metavar='DIR', help="the left camera's images (folder or video), as recorded")
     parser.add_argument('--right', metavar='DIR', help="the right camera's, frame by frame at the same times")
     parser.add_argument('--rig', metavar='FILE', help='rig.yaml of the pair')
-    parser.add_argument('--image', metavar='DIR', help='one camera alone (folder or video): proportions, the size is assumed')
+    parser.add_argument('--image', metavar='DIR',
+                        help='one camera alone (folder or video): proportions, the size is assumed')
     parser.add_argument('--camera', metavar='FILE', help='calibration of --image: camera_info YAML or rig.yaml')
     parser.add_argument('--name', required=True, help='whose hand it is; the identity is saved under this name')
-    parser.add_argument('--frames', type=int, default=20, metavar='K', help='sights gathered, the most different (%(default)s)')
+    parser.add_argument('--frames', type=int, default=20, metavar='K',
+                        help='sights gathered, the most different (%(default)s)')
     parser.add_argument('--out', metavar='FILE', help='write the identity here instead of in the data folder')
     parser.add_argument('--model', default='open_hand', help='open_hand, or the path of your MANO_RIGHT .pkl/.npz')
     parser.add_argument('--detector', default='mediapipe', help='mediapipe or openvino (default %(default)s)')
-    parser.add_argument('--offsets', default='real', help="detector's landmark table: real, synthetic or a file (%(default)s)")
-    parser.add_argument('--no-outlines', action='store_true', help='landmarks only: faster, and blind to what they hide')
+    parser.add_argument('--offsets', default='real',
+                        help="detector's landmark table: real, synthetic or a file (%(default)s)")
+    parser.add_argument('--no-outlines', action='store_true',
+                        help='landmarks only: faster, and blind to what they hide')
     parser.add_argument('--json', metavar='FILE', help='write the figures for machines')
     parser.add_argument('--plot', metavar='FILE', help='width and length over the number of sights, .png')
 
@@ -70,17 +75,18 @@ def run(args: argparse.Namespace) -> int:
     else:
         path = IdentityStore().save(stored)
     figures = {'name': args.name, 'model': model.name, 'metric': metric, 'scale': scale, 'frames': len(collector),
-               'hands_seen': seen, 'width_mm': size.width_mm, 'width_std_mm': size.width_std_mm, 'length_mm': size.length_mm,
-               'length_std_mm': size.length_std_mm, 'shape': result.identity.shape.tolist(),
-               'shape_std': result.identity.shape_std.tolist(), 'weights': result.weights.tolist(), 'file': str(path)}
+               'hands_seen': seen, 'width_mm': size.width_mm, 'width_std_mm': size.width_std_mm,
+               'length_mm': size.length_mm, 'length_std_mm': size.length_std_mm,
+               'shape': result.identity.shape.tolist(), 'shape_std': result.identity.shape_std.tolist(), 'weights': result.weights.tolist(), 'file': str(path)}
     if args.plot:
         figures['curve'] = curve(calibration, collector.sights)
     print(f'{args.name}: width {size.width_mm:.1f} +- {size.width_std_mm:.1f} mm, '
-          f'length {size.length_mm:.1f} +- {size.length_std_mm:.1f} mm (index to ring knuckle; wrist to middle fingertip)')
+          f'length {size.length_mm:.1f} +- {size.length_std_mm:.1f} mm '
+          '(index to ring knuckle; wrist to middle fingertip)')
     print(f'{len(collector)} of {seen} sights used; scale {scale}; written to {path}')
     if len(collector) < args.frames:
-        print(f'hand-recon calibrate: {len(collector)} of {args.frames} frames gathered; more postures and views would help',
-              file=sys.stderr)
+        print(f'hand-recon calibrate: {len(collector)} of {args.frames} frames gathered; '
+              'more postures and views would help', file=sys.stderr)
     if args.plot:
         plot(figures['curve'], Path(args.plot), args.name)
     if args.json:
@@ -109,7 +115,8 @@ def plot(rows: list[dict], path: Path, title: str) -> None:
     for axis, key in zip(axes, ('width', 'length')):
         values, std = (np.array([row[f'{key}{end}_mm'] for row in rows]) for end in ('', '_std'))
         axis.plot(frames, values, 'o-', color='tab:blue')
-        axis.fill_between(frames, values - std, values + std, color='tab:blue', alpha=0.2, label='one standard deviation')
+        axis.fill_between(frames, values - std, values + std, color='tab:blue', alpha=0.2,
+                          label='one standard deviation')
         axis.set(xlabel='frames K', ylabel=f'{key} (mm)')
         axis.grid(alpha=0.3)
     axes[0].legend()
@@ -182,14 +189,16 @@ def _source(args, model) -> _Sights:
         if len(labels.cameras) > 1:
             recording = StereoRecording.read(args.bag)
             return _Sights(args.bag, recording.pairs(), labels.image_count, recording.rig, args, model, 'video')
-        return _Sights(args.bag, ((frame,) for frame in labels.frames()), labels.image_count, None, args, model, 'video')
+        frames = ((frame,) for frame in labels.frames())
+        return _Sights(args.bag, frames, labels.image_count, None, args, model, 'video')
     if args.image:
         source = Source.open(args.image)
         camera = load_camera(args.camera) if args.camera else None
         return _Sights(args.image, _frames((source,), (camera,)), source.count, None, args, model, _mode(source))
     rig = load_rig(args.rig)
     sources = [Source.open(path) for path in (args.left, args.right)]
-    return _Sights(args.left, _frames(sources, (rig.left, rig.right)), sources[0].count, rig, args, model, _mode(sources[0]))
+    frames = _frames(sources, (rig.left, rig.right))
+    return _Sights(args.left, frames, sources[0].count, rig, args, model, _mode(sources[0]))
 
 
 def _mode(source) -> str:
@@ -201,7 +210,8 @@ def _frames(sources, cameras):
     from hand_recon_ros.types import Frame
     for index, images in enumerate(zip_longest(*sources)):
         if None in images:
-            raise ValueError(f'{sources[0].path}, {sources[1].path}: one ends after {index} frames, expected equally many')
+            raise ValueError(f'{sources[0].path}, {sources[1].path}: one ends after {index} frames, '
+                             'expected equally many')
         if all(image.image is not None for image in images):
             yield tuple(Frame.from_image(image.image, camera, image.stamp_ns, index=index)
                         for image, camera in zip(images, cameras))

@@ -1,8 +1,8 @@
 """One shape for many frames of one person: joint Gauss-Newton in which every frame keeps its own pose and place.
 
 Paper 5 eq. 7 carried from estimates to what was detected: min over shape, poses and places of
-sum_k w_k E_k(shape, pose_k, place_k) + K-independent priors. Every frame's own unknowns are eliminated (Schur complement),
-so that the cost grows with the number of frames, not with its cube.
+sum_k w_k E_k(shape, pose_k, place_k) + priors. Every frame's own unknowns are eliminated (Schur complement), so that
+the cost grows with the number of frames, not with its cube.
 """
 from __future__ import annotations
 
@@ -95,11 +95,12 @@ class ShapeBundle:
         # The rest is counted in its own standard deviations: then every shared unknown has prior N(0, 1).
         self._habits = response.offsets_m, by_shape, response.rest_sigma_m[:, None]
 
-    def together(self, sights: list[Sight], weights=None, outlines=None, start: HandParameters | None = None) -> SharedShape:
+    def together(self, sights: list[Sight], weights=None, outlines=None,
+                 start: HandParameters | None = None) -> SharedShape:
         """One shape of one person's sights. weights: (K,) attention, summing to 1 (None: all alike).
 
-        outlines: (left, right) SeenOutline of every sight, for an OutlineEnergy. start: parameters (K, ...) to begin at,
-        as a former solution has them (None: the estimates').
+        outlines: (left, right) SeenOutline of every sight, for an OutlineEnergy. start: parameters (K, ...) to begin
+        at, as a former solution has them (None: the estimates').
 
         ValueError without sights, for weights that are not a distribution, or when the fit is not finite.
         """
@@ -108,7 +109,8 @@ class ShapeBundle:
         count = len(sights)
         weights = np.full(count, 1.0 / count) if weights is None else np.asarray(weights, np.float64)
         if weights.shape != (count,) or not (weights >= 0).all() or abs(weights.sum() - 1.0) > 1e-3:
-            raise ValueError(f'weights: shape {weights.shape}, sum {weights.sum():g}, expected {count} of at least 0 that sum to 1')
+            raise ValueError(f'weights: shape {weights.shape}, sum {weights.sum():g}, '
+                             f'expected {count} of at least 0 that sum to 1')
         return self._solve(sights, np.zeros(count, int), count * weights, outlines, start)[0]
 
     def each(self, sights: list[Sight]) -> list[SharedShape]:
@@ -132,7 +134,8 @@ class ShapeBundle:
         shapes[:, :self.directions] = shared[owner, :self.directions]
         rows = np.stack([self._parameters.pack(s._replace(shape=shape)) for s, shape in zip(starts, shapes)])
         now = self._linearised(rows, shared[owner], observations)
-        energy, settled, damping = _total(now, shared, owner, weights), np.zeros(count, bool), np.full(count, DAMPING_START)
+        energy = _total(now, shared, owner, weights)
+        settled, damping = np.zeros(count, bool), np.full(count, DAMPING_START)
         if not np.isfinite(energy).all():
             raise ValueError('sights: not finite where they start, expected finite keypoints in front of the camera')
         for _ in range(ITERATIONS):
@@ -154,13 +157,14 @@ class ShapeBundle:
         covariance = np.zeros((count, self._model.shape_size, self._model.shape_size))
         rest = np.arange(self.directions, self._model.shape_size)
         covariance[:, rest, rest] = 1.0     # never moved: as the prior leaves them
-        covariance[:, :self.directions, :self.directions] = np.linalg.inv(reduced)[:, :self.directions, :self.directions]
-        return [SharedShape(self._parameters.unpack(rows[owner == person]).shape[0].astype(np.float64), covariance[person],
-                            now.energy[owner == person], self._parameters.unpack(rows[owner == person]))
-                for person in range(count)]
+        moving = slice(self.directions)
+        covariance[:, moving, moving] = np.linalg.inv(reduced)[:, moving, moving]
+        found = [self._parameters.unpack(rows[owner == person]) for person in range(count)]
+        return [SharedShape(parameters.shape[0].astype(np.float64), covariance[person], now.energy[owner == person],
+                            parameters) for person, parameters in enumerate(found)]
 
     def _reduced(self, now: _Linearised, shared, owner, weights, damping):
-        """Normal equations (N, Q, Q) and gradients (N, Q) of the shared unknowns alone, and what finds the others again."""
+        """Normal equations (N, Q, Q), gradients (N, Q) of the shared unknowns, and what finds the others again."""
         own, (information, gradient, _) = self._own, now
         diagonal = np.diagonal(information, axis1=1, axis2=2)
         # A floor keeps unknowns without information where they are.
@@ -185,8 +189,8 @@ class ShapeBundle:
 
     def _linearised(self, rows, shared, observations) -> _Linearised:
         packed = np.concatenate([rows, shared[:, self.directions:], observations], axis=1, dtype=np.float32)
-        return _Linearised(*(np.asarray(part, np.float64)
-                             for part in self._output.unpack(self._grouped(lambda p: self._linearise_group(p, self._habits), packed))))
+        found = self._grouped(lambda group: self._linearise_group(group, self._habits), packed)
+        return _Linearised(*(np.asarray(part, np.float64) for part in self._output.unpack(found)))
 
     @staticmethod
     def _grouped(compiled, *arrays):
@@ -200,7 +204,7 @@ class ShapeBundle:
         return self._output.pack(self._linearise(*self._input.unpack(row), habits), jnp.concatenate)
 
     def _linearise(self, parameters: HandParameters, rest, observation, habits):
-        """Information, gradient and energy of one sight; rest: (63,) the person's own offsets in standard deviations."""
+        """Information, gradient and energy of one sight; rest: (63,) the person's own offsets in their sigmas."""
         offsets_of_mean, by_shape, rest_sigma = habits
 
         def residual(step):
@@ -210,9 +214,9 @@ class ShapeBundle:
             return self._energy(self._skeleton._replace(offsets=offsets), moved, observation)
         information, gradient, total = _normal_equations(residual, self._size)
         if hasattr(self._energy, 'surface'):
-            surface = lambda step: self._energy.surface(self._skeleton, self._space.moved(parameters, step), observation)  # noqa: E731
             count = self._space.size
-            extra = _normal_equations(surface, count)
+            extra = _normal_equations(lambda step: self._energy.surface(
+                self._skeleton, self._space.moved(parameters, step), observation), count)
             information, gradient = information.at[:count, :count].add(extra[0]), gradient.at[:count].add(extra[1])
             total = total + extra[2]
         return information, gradient, total

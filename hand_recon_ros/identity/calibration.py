@@ -25,8 +25,8 @@ LANDMARK_INFLATION, OUTLINE_INFLATION = 1.4, 2.0
 
 @dataclass(frozen=True)
 class Calibration:
-    """identity: name, shape, standard deviations, whether the scale is measured. size: millimetres. covariance: (B, B) of
-    the shape. weights: (K,) attention of the sights, summing to 1."""
+    """identity: name, shape, standard deviations, whether the scale is measured. size: millimetres. covariance: (B, B)
+    of the shape. weights: (K,) attention of the sights, summing to 1."""
     identity: HandIdentity
     size: HandSize
     covariance: np.ndarray
@@ -36,7 +36,7 @@ class Calibration:
 class ShapeCalibration:
     """Paper 5's personalisation on sights of any estimator. Not thread-safe.
 
-    outlines: where the sights' frames carry their images, the hand's outline in them is fitted too, after the landmarks.
+    outlines: where the sights' frames carry images, the hand's outline in them is fitted too, after the landmarks.
     """
 
     def __init__(self, model: HandModel, response: LandmarkResponse, confidence: ShapeConfidence = ShapeConfidence(),

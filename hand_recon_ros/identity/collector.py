@@ -17,8 +17,8 @@ FRAMES = 20             # paper 5: K = 20
 @dataclass(frozen=True)
 class Gates:
     """What a sight must be to be gathered. least_score: the detector's. most_misfit: energy a landmark of its own fit.
-    least_change_rad: mean angle between its bones and those of the nearest sight gathered. least_box: the hand's size as
-    a share of the image."""
+    least_change_rad: mean angle between its bones and those of the nearest sight gathered. least_box: the hand's size
+    as a share of the image."""
     least_score: float = 0.5
     most_misfit: float = 4.0
     least_change_rad: float = 0.12
@@ -61,7 +61,8 @@ class IdentityCollector:
     stereo: whether only sights of two views are gathered, so that the size is measured. ValueError for frames < 1.
     """
 
-    def __init__(self, calibration: ShapeCalibration, frames: int = FRAMES, stereo: bool = True, gates: Gates = Gates()):
+    def __init__(self, calibration: ShapeCalibration, frames: int = FRAMES, stereo: bool = True,
+                 gates: Gates = Gates()):
         if frames < 1:
             raise ValueError(f'frames: {frames}, expected at least 1')
         self._calibration, self._gates = calibration, gates
@@ -115,7 +116,8 @@ class IdentityCollector:
         score = min(float(hand.score) for hand in sight.keypoints)
         if score < self._gates.least_score:
             return f'detector score {score:.2f}, expected at least {self._gates.least_score:g}'
-        box = min(hand.box_size_px / max(frame.width, frame.height) for hand, frame in zip(sight.keypoints, sight.frames))
+        box = min(hand.box_size_px / max(frame.width, frame.height)
+                  for hand, frame in zip(sight.keypoints, sight.frames))
         if box < self._gates.least_box:
             return f'hand {100 * box:.0f} % of the image, expected at least {100 * self._gates.least_box:.0f} %'
         return ''

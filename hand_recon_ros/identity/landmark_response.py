@@ -1,4 +1,4 @@
-"""How a detector's landmarks sit on one person's hand: the table of offsets, moved by the shape, and each person's own rest.
+"""How a detector's landmarks sit on one person's hand: the table, moved by the shape, and the person's own rest.
 
     offset_person = table + directions @ shape + rest,   rest ~ N(0, rest_sigma^2)
 
@@ -72,7 +72,7 @@ def save_response(response: LandmarkResponse, path: str | Path) -> None:
             for name, offset, directions, sigma in zip(KEYPOINT_NAMES, response.offsets_m, response.directions_m,
                                                        response.rest_sigma_m)]
     Path(path).write_text(
-        '# Landmark minus keypoint in the frame of the keypoint\'s joint, right hand, millimetres: for the mean shape,\n'
+        '# Landmark minus keypoint in the frame of the keypoint\'s joint, right hand, mm: for the mean shape,\n'
         '# per unit of the first shape numbers (rows x, y, z), and what is left, from person to person.\n'
         + yaml.safe_dump({'provenance': response.provenance}, sort_keys=False, default_flow_style=None, width=120)
         + 'landmarks_mm:\n' + '\n'.join(rows) + '\n', encoding='utf-8')

@@ -9,7 +9,7 @@ from hand_recon_ros.hand_model.landmarks import build_skeleton, landmark_shape_d
 from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.types import checked
 
-# Paper 5, sec. 4.1: W from the index to the ring finger's metacarpophalangeal joint, L from wrist to middle finger's tip.
+# Paper 5, sec. 4.1: W from the index to the ring finger's metacarpophalangeal joint, L from wrist to middle fingertip.
 WIDTH_ENDS, LENGTH_ENDS = (5, 13), (0, 12)
 
 

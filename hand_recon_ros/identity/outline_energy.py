@@ -49,7 +49,8 @@ def seen_outline(outline: Outline, camera: Camera, handedness: str) -> SeenOutli
     targets, lines = np.where(reached[:, None], targets, 0.0), outline.normals
     if handedness == 'left':
         targets, lines = mirror_image_points(targets), mirror_image_points(lines)
-    return SeenOutline(*(np.asarray(a, np.float32) for a in (outline.vertices, lines, targets, outline.weights * reached)))
+    fields = outline.vertices, lines, targets, outline.weights * reached
+    return SeenOutline(*(np.asarray(field, np.float32) for field in fields))
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,8 @@ class OutlineEnergy:
     @cached_property
     def _mesh(self) -> tuple[np.ndarray, ...]:
         model = self.model
-        return tuple(np.asarray(a, np.float32) for a in (model.template_m, model.shape_dirs, model.pose_dirs, model.weights))
+        parts = model.template_m, model.shape_dirs, model.pose_dirs, model.weights
+        return tuple(np.asarray(part, np.float32) for part in parts)
 
     def example(self, shape_count: int) -> OutlinedObservation:
         """An observation of the compiled shapes."""

@@ -32,7 +32,8 @@ class OutlineFinder:
         pose, root = to_pose(parameters, self._skeleton.axes, side)
         rest_wrist = wrist_position(self._skeleton, parameters.shape)
         translation = np.float32(root - (mirror_points(rest_wrist) if side == 'left' else rest_wrist))
-        vertices = np.asarray(posed_hand(self._hand, pose, np.float32(parameters.shape), translation, side)[0], np.float64)
+        vertices, _ = posed_hand(self._hand, pose, np.float32(parameters.shape), translation, side)
+        vertices = np.asarray(vertices, np.float64)
         found = [self._in_view(sight.frames[0], vertices, side)]
         if sight.stereo:
             found.append(self._in_view(sight.frames[1], sight.rig.to_right(vertices), side))

@@ -15,7 +15,6 @@ RING_PX = (14, 34)      # what lies this far outside the model is background
 CORE_PX = 5             # what lies this deep inside is hand
 BINS = 12               # of every colour axis
 LEAST_CONTRAST = 1.0    # mean log likelihood ratio inside minus outside, nats a pixel
-LEAST_DEPTH_PX = 3.0
 
 
 class Outline(NamedTuple):
@@ -54,7 +53,7 @@ def find_outline(image: np.ndarray, pixels: np.ndarray, faces: np.ndarray, allow
         return no_outline()
     ratio = _log_ratio(crop, core, ring)
     signed = cv2.GaussianBlur(outside - inside, (0, 0), 1.5)
-    gradient = np.stack([cv2.Sobel(signed, cv2.CV_32F, 1, 0, ksize=3), cv2.Sobel(signed, cv2.CV_32F, 0, 1, ksize=3)], -1)
+    gradient = np.stack([cv2.Sobel(signed, cv2.CV_32F, *axis, ksize=3) for axis in ((1, 0), (0, 1))], -1)
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     points = np.concatenate([c[:, 0] for c in contours]).astype(np.float64)
     normals = gradient[points[:, 1].astype(int), points[:, 0].astype(int)].astype(np.float64)
@@ -87,14 +86,15 @@ def _log_ratio(crop: np.ndarray, core: np.ndarray, ring: np.ndarray) -> np.ndarr
         histogram = np.bincount(index[area], minlength=BINS ** 3).reshape(BINS, BINS, BINS).astype(np.float32)
         for axis in range(3):       # neighbouring colours are likely too
             padded = np.pad(histogram, [(1, 1) if a == axis else (0, 0) for a in range(3)])
-            histogram = 0.5 * histogram + 0.25 * (np.take(padded, range(0, BINS), axis) + np.take(padded, range(2, BINS + 2), axis))
+            beside = np.take(padded, range(BINS), axis) + np.take(padded, range(2, BINS + 2), axis)
+            histogram = 0.5 * histogram + 0.25 * beside
         counts.append((histogram.ravel() + 1e-2) / (area.sum() + 1e-2 * BINS ** 3))
     ratio = np.clip(np.log(counts[0] / counts[1])[index], -3, 3).astype(np.float32)
     return cv2.GaussianBlur(ratio, (0, 0), 0.7)
 
 
 def _steps(ratio: np.ndarray, points: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Along each normal, where hand turns into background: shift (N,) px outwards, and 1 where that is plain, else 0."""
+    """Along each normal, where hand turns into background: shift (N,) px outwards, and 1 where that is plain."""
     offsets = np.arange(-REACH_PX, REACH_PX + 1)
     at = points[:, None] + offsets[None, :, None] * normals[:, None]
     profile = cv2.remap(ratio, at[..., 0].astype(np.float32), at[..., 1].astype(np.float32), cv2.INTER_LINEAR)
@@ -106,6 +106,6 @@ def _steps(ratio: np.ndarray, points: np.ndarray, normals: np.ndarray) -> tuple[
     # Sub-pixel: where the ratio itself crosses zero between the sample before the step and the one behind it.
     a, b = profile[rows, best], profile[rows, best + 1]
     fraction = np.where(a - b > 1e-3, np.clip(a / np.maximum(a - b, 1e-3), 0, 1), 0.5)
-    near = np.stack([profile[rows, best - k] for k in range(3)], 1).mean(1) - np.stack([profile[rows, best + 1 + k] for k in range(3)], 1).mean(1)
+    contrast = sum(profile[rows, best - k] - profile[rows, best + 1 + k] for k in range(3)) / 3
     ends = (best > 2) & (best < len(offsets) - 4)
-    return offsets[best] + fraction, ((near > LEAST_CONTRAST) & ends).astype(np.float32)
+    return offsets[best] + fraction, ((contrast > LEAST_CONTRAST) & ends).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Whose hands are in view: shapes of tracks against known identities, each identity at most one left and one right hand."""
+"""Whose hands are in view: shapes of tracks against known identities, each with one left and one right hand."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class TrackShape:
 
 @dataclass(frozen=True)
 class Recognition:
-    """name: the identity's, or UNKNOWN. probability: of that answer among the known and a stranger. candidates: of all."""
+    """name: the identity's, or UNKNOWN. probability: of that answer. candidates: of all names and UNKNOWN."""
     name: str
     probability: float
     candidates: dict[str, float]

@@ -64,7 +64,8 @@ class Sight:
                                   direction_weights=np.zeros(20, np.float32))
             seen = StereoObservation(view, blind, np.eye(3, dtype=np.float32), np.zeros(3, np.float32),
                                      np.zeros(2, np.float32))
-        free = {'shape_mean': np.zeros(shape_count, np.float32), 'shape_sigma': np.full(shape_count, NO_PRIOR, np.float32)}
+        free = {'shape_mean': np.zeros(shape_count, np.float32),
+                'shape_sigma': np.full(shape_count, NO_PRIOR, np.float32)}
         return seen._replace(left=seen.left._replace(**free), right=seen.right._replace(**free))
 
 
@@ -75,7 +76,8 @@ def stereo_sights(rig: StereoRig, left: View, right: View, fused: list[FusedHand
         if None in hand.pair:
             continue
         side = hand.estimate.handedness
-        keypoints = tuple(replace(view.keypoints[index], handedness=side) for view, index in zip((left, right), hand.pair))
+        keypoints = tuple(replace(view.keypoints[index], handedness=side)
+                          for view, index in zip((left, right), hand.pair))
         sights.append(Sight(hand.estimate, keypoints, (left.frame, right.frame), rig))
     return sights
 

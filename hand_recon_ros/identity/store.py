@@ -58,7 +58,8 @@ def write_identity(stored: StoredIdentity, path: str | Path) -> None:
     text = '# The shape of one person\'s hand; one unit of shape is one standard deviation of the model.\n' \
            + yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile('w', encoding='utf-8', dir=path.parent, prefix='.', suffix='.partial', delete=False) as file:
+    with NamedTemporaryFile('w', encoding='utf-8', dir=path.parent, prefix='.', suffix='.partial',
+                            delete=False) as file:
         partial = Path(file.name)
         try:
             file.write(text)
@@ -128,7 +129,8 @@ class IdentityStore:
         """Identity of a name; ValueError naming those there are when it is not stored, and as read_identity."""
         path = self.path(name)
         if not path.is_file():
-            raise ValueError(f'identity {name!r}: not in {self.folder}, expected one of {", ".join(self.names()) or "none yet"}')
+            raise ValueError(f'identity {name!r}: not in {self.folder}, '
+                             f'expected one of {", ".join(self.names()) or "none yet"}')
         stored = read_identity(path, model)
         if stored.identity.name != name:
             raise ValueError(f'identity {path}: name {stored.identity.name!r}, expected {name!r} as the file is called')
