@@ -9,6 +9,7 @@ from hand_recon_ros.detection.mediapipe_detector import MediaPipeDetector
 from hand_recon_ros.detection.offsets import load_offsets
 from hand_recon_ros.detection.tracking import HandTracker
 from hand_recon_ros.estimation.registry import build_estimator
+from hand_recon_ros.estimation.rehearsal import rehearse
 from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.refinement.tailor import Tailor
 from hand_recon_ros.types import Frame, HandEstimate, HandIdentity, HandKeypoints
@@ -55,6 +56,8 @@ class MonoPipeline:
                                                        min_detection_score=settings.min_detection_score)
         self._tracker = HandTracker()
         self._estimator = build_estimator(settings.estimator, self.model, offsets)
+        if not self._estimator.needs_image:
+            rehearse(self._estimator, self.model, self._detector.name)      # the first frame is not to compile anything
         self._tailor = None
         if settings.tailor != 'none':
             self._tailor = Tailor(self.model, offsets, solver=settings.tailor, max_hands=settings.max_hands)

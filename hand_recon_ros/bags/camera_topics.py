@@ -7,6 +7,7 @@ from hand_recon_ros.bags.reader import BagReader
 
 _IMAGES = {'sensor_msgs/msg/Image': 'raw', 'sensor_msgs/msg/CompressedImage': 'compressed'}
 _SUFFIX = '/compressed'
+_LABELS = '/ground_truth/'      # masks and depth of a labelled recording are images of no camera
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def camera_topics(bag: BagReader) -> list[CameraTopics]:
     cameras = []
     for topic in known.values():
         transport = _IMAGES.get(topic.type_name)
-        if transport is None:
+        if transport is None or topic.name.startswith(_LABELS):
             continue
         base = topic.name.removesuffix(_SUFFIX) if transport == 'compressed' else topic.name
         info = base.rpartition('/')[0] + '/camera_info'

@@ -51,9 +51,12 @@ class BagWriter:
 
     def write(self, topic: str, message, stamp_ns: int, latched: bool = False) -> None:
         """Append a message received at `stamp_ns`; ValueError when the topic carried another type before."""
+        self.write_serialized(topic, *serialized(message), stamp_ns, latched)
+
+    def write_serialized(self, topic: str, name: str, data: bytes, stamp_ns: int, latched: bool = False) -> None:
+        """As write, of a message of type `name` ('package/msg/Name') that `serialized` has made bytes of."""
         if self._writer is None:
             raise ValueError(f'{self.path}: not open, expected use in a with statement')
-        name = type_name(message)
         if topic not in self._connections:
             if name not in typestore().types:
                 raise ValueError(f'{topic}: message type {name!r} is unknown, expected one of ROS 2 or of this package')
@@ -64,11 +67,15 @@ class BagWriter:
             raise ValueError(f'{topic}: message of type {name!r}, expected {known!r} as before')
         if not 0 <= int(stamp_ns) < 2 ** 63:
             raise ValueError(f'stamp_ns: {stamp_ns}, expected 0 to 2^63 - 1')
-        data, store = serialize_message(message), typestore()
-        # Fast CDR leaves padding bytes as they were in memory; rosbags writes zeros: equal messages,
-        # equal bytes.
-        data = store.serialize_cdr(store.deserialize_cdr(data, name), name)
         self._writer.write(connection, int(stamp_ns), data)
+
+    def add_file(self, name: str, text: str) -> None:
+        """A file beside the recording's own, in its folder; ValueError when the name is a path or taken."""
+        if self._writer is None:
+            raise ValueError(f'{self.path}: not open, expected use in a with statement')
+        if Path(name).name != name or name in ('metadata.yaml', f'{self.path.name}.mcap', f'{self.path.name}.db3'):
+            raise ValueError(f'name: {name!r}, expected a file name of its own')
+        (self._parent / self.path.name / name).write_text(text, encoding='utf-8')
 
     def __exit__(self, kind, error, traceback) -> None:
         writer, self._writer = self._writer, None
@@ -83,6 +90,15 @@ class BagWriter:
             (self._parent / self.path.name).replace(self.path)
         finally:
             shutil.rmtree(self._parent, ignore_errors=True)
+
+
+def serialized(message) -> tuple[str, bytes]:
+    """('package/msg/Name', CDR bytes) of a generated message; equal messages, equal bytes."""
+    name, store = type_name(message), typestore()
+    if name not in store.types:
+        raise ValueError(f'message: type {name!r} is unknown, expected one of ROS 2 or of this package')
+    # Fast CDR leaves padding bytes as they were in memory; rosbags writes zeros.
+    return name, bytes(store.serialize_cdr(store.deserialize_cdr(serialize_message(message), name), name))
 
 
 def is_bag(path) -> bool:

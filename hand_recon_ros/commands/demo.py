@@ -33,26 +33,27 @@ def run(args: argparse.Namespace) -> int:
     # Domain and profile must be set before anything of ROS is loaded.
     from hand_recon_ros.nodes.session import choose_private_domain
     choose_private_domain()
-    from hand_recon_ros.nodes.replay import MESH, replay_mono
+    from hand_recon_ros.bags.labelled_recording import LabelledRecording
+    from hand_recon_ros.bags.recorded_hands import RecordedHands
+    from hand_recon_ros.nodes.replay import KEYPOINTS, MESH, MonoReplay
     began_s = time.monotonic()
     args.out.mkdir(parents=True, exist_ok=True)
     recorded = args.out / 'recorded'
     offsets = {'offsets': args.offsets}
+    recording = LabelledRecording.read(args.recording)
     print(f'nodes: starting keypoint_node, mesh_node, tailor_node (domain of their own) for {args.recording}',
           flush=True)
-    with tqdm(unit='image', disable=not sys.stderr.isatty(), desc='playing') as bar:
-        def progress(image: int, count: int) -> None:
-            bar.total = count
-            bar.update(image - bar.n)
-        replay = replay_mono(args.recording, recorded, args.rate, progress=progress, report=_reporter(args.verbose),
-                             parameters={'mesh_node': offsets, 'tailor_node': offsets})
+    with tqdm(total=recording.image_count, unit='image', disable=not sys.stderr.isatty(), desc='playing') as bar, \
+            MonoReplay(args.rate, parameters={'mesh_node': offsets, 'tailor_node': offsets},
+                       report=_reporter(args.verbose)) as nodes:
+        replay = nodes.play(args.recording, recorded, progress=lambda image, _: bar.update(image - bar.n))
     print(f'nodes: active after {replay.start_s:.1f} s; {replay.images} images played in {replay.play_s:.1f} s')
     for topic, count in replay.counts.items():
         print(f'  {topic:<22}{count:>5} messages, {replay.images - count} images skipped')
-    frames = _Frames(args.recording, recorded)
-    metrics, method = _evaluate(frames)
-    _draw(frames, args.out)
-    result = {'frames': replay.images, 'estimator': method, 'metrics': metrics, 'messages': replay.counts,
+    hands = RecordedHands.read(recorded, MESH, KEYPOINTS)
+    metrics = _evaluate(recording, hands)
+    _draw(recording, hands, args.out)
+    result = {'frames': replay.images, 'estimator': hands.method, 'metrics': metrics, 'messages': replay.counts,
               'restarts': replay.restarts, 'wall_s': round(time.monotonic() - began_s, 1)}
     json_file = args.json or args.out / 'demo.json'
     json_file.parent.mkdir(parents=True, exist_ok=True)
@@ -83,68 +84,24 @@ def _reporter(verbose: bool):
     return report
 
 
-class _Frames:
-    """The recording's images beside what the nodes made of them, by stamp."""
-
-    def __init__(self, recording: Path, recorded: Path):
-        from hand_recon_ros.bags.camera_topics import camera_topics
-        from hand_recon_ros.bags.reader import BagReader
-        from hand_recon_ros.messages.hands import msg_to_estimates, msg_to_keypoints
-        from hand_recon_ros.messages.stamps import to_ns
-        from hand_recon_ros.nodes.replay import KEYPOINTS, MESH
-        self.recording = recording
-        self.meshes, self.keypoints, self.truths = {}, {}, {}
-        with BagReader(recorded) as bag:
-            known = [topic for topic in (MESH, KEYPOINTS) if topic in bag.topics]
-            for topic, _, message in bag.messages(known):
-                stamp_ns = to_ns(message.header.stamp)
-                if topic == MESH:
-                    self.meshes[stamp_ns] = (msg_to_estimates(message), message.total_latency_s, message.method)
-                else:
-                    self.keypoints[stamp_ns] = msg_to_keypoints(message)
-        with BagReader(recording) as bag:
-            self.camera = camera_topics(bag)[0]
-            truth = [name for name, topic in bag.topics.items()
-                     if topic.type_name == 'hand_recon_ros/msg/HandMeshArray' and 'ground_truth' in name]
-            for _, _, message in bag.messages(truth[:1]) if truth else ():
-                self.truths[to_ns(message.header.stamp)] = msg_to_estimates(message)
-
-    def images(self):
-        """Yield Frame after Frame with image and camera."""
-        from hand_recon_ros.bags.reader import BagReader
-        from hand_recon_ros.messages.cameras import camera_from_msg
-        from hand_recon_ros.messages.images import compressed_to_rgb, image_to_rgb
-        from hand_recon_ros.messages.stamps import to_ns
-        from hand_recon_ros.types import Frame
-        to_rgb = compressed_to_rgb if self.camera.transport == 'compressed' else image_to_rgb
-        with BagReader(self.recording) as bag:
-            camera = None
-            if self.camera.info:
-                info = next(message for _, _, message in bag.messages(self.camera.info))
-                camera = camera_from_msg(info, self.camera.rectified)
-            for index, (_, _, message) in enumerate(bag.messages(self.camera.image)):
-                yield Frame.from_image(to_rgb(message), camera, to_ns(message.header.stamp),
-                                       message.header.frame_id, index)
-
-
-def _evaluate(frames: _Frames) -> tuple[dict, str]:
-    from hand_recon_ros.evaluation.ground_truth import MeshCompletion
-    from hand_recon_ros.evaluation.summary import Evaluation, table
-    from hand_recon_ros.hand_model.assets import load_hand_model
-    method = next((method for _, _, method in frames.meshes.values()), 'none')
-    if not frames.truths:
+def _evaluate(recording, hands) -> dict:
+    from hand_recon_ros.evaluation.runs import FrameJudging
+    from hand_recon_ros.evaluation.summary import table
+    if not recording.truths:
         print('no ground truth in the recording: nothing to compare with')
-        return {}, method
-    evaluation, complete = Evaluation(), MeshCompletion(load_hand_model('open_hand'))
-    for stamp_ns, truths in frames.truths.items():
-        estimates, latency_s, _ = frames.meshes.get(stamp_ns, ([], None, ''))
-        evaluation.add(stamp_ns, estimates, complete(truths), latency_s)
-    metrics = evaluation.metrics()
-    print(table(metrics, f'{method} on {evaluation.frames} frames with ground truth, {evaluation.true_hands} hands'))
-    return metrics, method
+        return {}
+    judging = FrameJudging(recording.path.name, 'open_hand', recording.truths, recording.mask)
+    for frame in recording.frames():
+        stamp_ns = frame.stamp_ns
+        keypoints = hands.keypoints.get(stamp_ns) if frame.camera else None
+        judging.add(frame, hands.meshes.get(stamp_ns, []), keypoints, hands.latencies_s.get(stamp_ns))
+    evaluation = judging.judged.evaluation
+    print(table(evaluation.metrics(), f'{hands.method} on {evaluation.frames} frames with ground truth, '
+                                      f'{evaluation.true_hands} hands'))
+    return evaluation.metrics()
 
 
-def _draw(frames: _Frames, out: Path) -> None:
+def _draw(recording, found, out: Path) -> None:
     from hand_recon_ros.hand_model.assets import load_hand_model
     from hand_recon_ros.hand_model.mirroring import handed_faces
     from hand_recon_ros.media.videos import VideoWriter
@@ -156,13 +113,13 @@ def _draw(frames: _Frames, out: Path) -> None:
     folder.mkdir(exist_ok=True)
     for old in folder.glob('*.ply'):
         old.unlink()
-    stamps = sorted({*frames.truths, *frames.meshes})
+    stamps = sorted({*recording.truths, *found.meshes})
     gap_s = float(np.median(np.diff(stamps))) / 1e9 if len(stamps) > 1 else 1 / 30
     with VideoWriter(out / 'overlay.mp4', 1 / gap_s) as video:
-        for frame in tqdm(frames.images(), total=len(stamps), unit='image', desc='drawing',
+        for frame in tqdm(recording.frames(), total=recording.image_count, unit='image', desc='drawing',
                           disable=not sys.stderr.isatty()):
-            hands = frames.meshes.get(frame.stamp_ns, ([], 0.0, ''))[0]
-            video.write(renderer.draw(frame, hands, frames.keypoints.get(frame.stamp_ns, [])))
+            hands = found.meshes.get(frame.stamp_ns, [])
+            video.write(renderer.draw(frame, hands, found.keypoints.get(frame.stamp_ns, [])))
             if frame.index % MESH_EVERY == 0:
                 for hand in hands:
                     write_ply(folder / f'{frame.index:06d}_{hand.hand_id}.ply', hand.vertices_m,

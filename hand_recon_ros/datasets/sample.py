@@ -25,6 +25,7 @@ JOINT_DEFINITIONS = {
     'handgraphcnn': "Hand3D (hand-graph-cnn): its own rig's joints",
     'manual': 'points placed by hand in one image',
 }
+UNKNOWN = ''           # a handedness or joint definition that the set does not tell
 POSE_SPACES = ('axis_angle', 'pca')
 MASK_RIGHT, MASK_LEFT = 1, 2
 MASK_VALUES = {'right': MASK_RIGHT, 'left': MASK_LEFT}
@@ -126,14 +127,15 @@ class View:
 class Sample:
     """One hand at one instant. ValueError names the field that does not fit.
 
-    id: unique in its set. dataset: the set's registered name. views: one or more. joints_m: (21, 3) metres in the
-    first view's optical frame, NaN where `joint_valid` (21,) bool is False, or None. vertices_m: (V, 3) in the same
-    frame, or None. model: whose parameters `pose`, `shape`, `translation` are ('mano', 'open_hand', '' for none):
-    they are as stored, pose (3 + n,) axis-angle root and 45 axis-angle numbers (pose_space 'axis_angle') or n
-    coefficients ('pca'); flat_hand_mean: whether zero is the flat hand (True) or the model's mean (False), None when
-    the set does not say. T_first_model: (4, 4), from the frame the parameters place the model in to the first view's:
-    vertices_m = T_first_model applied to model(pose, shape, translation). subject: the person, '' when unknown.
-    metric: True when metres are metres, False when the set's scale is assumed.
+    id: unique in its set. dataset: the set's registered name. handedness: 'left', 'right', or '' where the set does not
+    tell. joint_definition: one of JOINT_DEFINITIONS, '' where no joint is labelled. views: one or more.
+    joints_m: (21, 3) metres in the first view's optical frame, NaN where `joint_valid` (21,) bool is False, or None.
+    vertices_m: (V, 3) in the same frame, or None. model: whose parameters `pose`, `shape`, `translation` are ('mano',
+    'open_hand', '' for none): they are as stored, pose (3 + n,) an axis-angle root and 45 axis-angle numbers
+    (pose_space 'axis_angle') or n coefficients ('pca'); flat_hand_mean: whether zero is the flat hand (True) or the
+    model's mean (False), None when the set does not say. T_first_model: (4, 4), from the frame the parameters place
+    the model in to the first view's: vertices_m = T_first_model applied to model(pose, shape, translation).
+    subject: the person, '' when unknown. metric: True when metres are metres, False when the scale is assumed.
     """
     id: str
     dataset: str
@@ -160,8 +162,8 @@ class Sample:
             raise ValueError(f'{self.dataset} {self.id}: {error}') from None
 
     def _check(self) -> None:
-        checked_choice('handedness', self.handedness, HANDEDNESS)
-        checked_choice('joint_definition', self.joint_definition, tuple(JOINT_DEFINITIONS))
+        checked_choice('handedness', self.handedness, (*HANDEDNESS, UNKNOWN))
+        checked_choice('joint_definition', self.joint_definition, (*JOINT_DEFINITIONS, UNKNOWN))
         checked_choice('pose_space', self.pose_space, POSE_SPACES)
         _set(self, 'views', tuple(self.views))
         if not self.views or not all(isinstance(view, View) for view in self.views):

@@ -24,7 +24,7 @@ UNMIRRORED = {'Left': 'right', 'Right': 'left'}
 BOX_MARGIN = 0.05           # of the longer side, on every side: flesh around the landmarks
 SMALLEST_SIDE_PX = 8        # below this no hand can be told from noise
 LARGEST_SIDE_PX = 4096      # larger images are reduced first: the networks see 224 pixels of a hand at most
-LONGEST_GAP_S = 2.0         # a hand is not looked for where it was this long ago
+LONGEST_GAP_S = 1.0         # a hand is not looked for where it was longer ago
 
 
 def box_around(points_px: np.ndarray, margin: float = BOX_MARGIN) -> np.ndarray:
@@ -98,7 +98,8 @@ class MediaPipeDetector:
         if self.mode == 'video' and self._last is not None:
             with without_chatter():
                 self._hands.reset()
-            self._seen_any = False      # the networks are loaded again, with all their chatter
+                self._hands.process(np.zeros((64, 64, 3), np.uint8))    # loads the networks again, chatter and all
+            self._seen_any = False
         self._last = None
 
     def _start_afresh_after_a_jump(self, frame: Frame) -> None:

@@ -3,11 +3,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from hand_recon_ros.evaluation.metrics import auc
+from hand_recon_ros.evaluation.metrics import M_TO_MM, auc
 from hand_recon_ros.evaluation.records import RecordingErrors
 from hand_recon_ros.evaluation.temporal import (acceleration_error_mm, acceleration_mm, bone_length_std_mm, id_switches,
                                                 jitter_mm, still_jitter_mm, stretches)
-from hand_recon_ros.evaluation.uncertainty import coverage, standardised
+from hand_recon_ros.evaluation.uncertainty import coverage, is_stated, standardised
 
 AUC_RANGES_MM = ((0, 50), (20, 50), (5, 20))
 PERCENTILES = (50, 95, 99)
@@ -72,15 +72,17 @@ def _surfaces(hands) -> tuple[dict, list[str]]:
 
 def _detection(frames, hands) -> tuple[dict, list[str]]:
     true_hands, estimates = sum(frame.true_hands for frame in frames), sum(frame.estimates for frame in frames)
+    hidden = sum(frame.out_of_sight for frame in frames)
+    notes = [f'{hidden} true hands without a keypoint in the image are not counted'] if hidden else []
     if not true_hands:
-        return {}, ['no recall: there is no true hand']
+        return {}, [*notes, 'no recall: there is no true hand to be seen']
     result = {'recall': len(hands) / true_hands}
     if estimates:
         result['precision'] = len(hands) / estimates
     result['false_positives_per_frame'] = (estimates - len(hands)) / len(frames)
     if hands:
         result['handedness_accuracy'] = sum(hand.right_side for hand in hands) / len(hands)
-    return result, []
+    return result, notes
 
 
 def _motion(recordings) -> tuple[dict, list[str]]:
@@ -116,8 +118,8 @@ def _uncertainty(hands) -> tuple[dict, list[str]]:
     values = np.concatenate(ratios)
     if not len(values):
         return {}, ['no coverage_95: no estimate states an uncertainty']
-    stated = np.concatenate([hand.joint_std_m[np.isfinite(hand.joint_std_m) & (hand.joint_std_m > 0)] for hand in hands])
-    return ({'coverage_95': float(coverage(values)), 'stated_std_mm': float(stated.mean() * 1e3)},
+    stated = np.concatenate([hand.joint_std_m[is_stated(hand.joint_std_m)] for hand in hands])
+    return ({'coverage_95': float(coverage(values)), 'stated_std_mm': float(stated.mean() * M_TO_MM)},
             _share('coverage_95', sum(len(ratio) > 0 for ratio in ratios), len(hands)))
 
 

@@ -17,7 +17,8 @@ class MeshCompletion:
 
     def __call__(self, hands: list[HandEstimate]) -> list[HandEstimate]:
         """The same hands, each with vertices; one of another model or with its own vertices is passed on as it is."""
-        return [hand if len(hand.vertices_m) or hand.model != self._model.name else self._completed(hand) for hand in hands]
+        return [hand if len(hand.vertices_m) or hand.model != self._model.name else self._completed(hand)
+                for hand in hands]
 
     def _completed(self, hand: HandEstimate) -> HandEstimate:
         vertices, _ = posed_hand(self._hand, hand.pose, hand.shape, hand.translation, hand.handedness)

@@ -42,6 +42,7 @@ class FrameJudge:
             raise ValueError(f'truths: hands {", ".join(names)}, expected ids that differ within a frame')
         if latency_s is not None and not (np.isfinite(latency_s) and latency_s >= 0):
             raise ValueError(f'latency_s: {latency_s}, expected a time not below 0')
+        given, truths = len(truths), [truth for truth in truths if _in_sight(truth, camera)]
         pairs = match_hands(estimates, truths)
         masks = {} if true_mask is None else self._masks(pairs, estimates, truths, camera, true_mask)
         matched = [self._matched(estimates[row], truths[column], masks.get(column))
@@ -51,7 +52,7 @@ class FrameJudge:
                   for column, truth in enumerate(truths) if column not in found]
         seen = None if keypoints is None else self._keypoints(keypoints, truths, camera)
         return FrameRecord(int(stamp_ns), len(estimates), tuple(matched), tuple(missed),
-                           None if latency_s is None else float(latency_s), seen)
+                           None if latency_s is None else float(latency_s), seen, given - len(truths))
 
     def _matched(self, estimate: HandEstimate, truth: HandEstimate, mask: MaskErrors | None) -> MatchedHand:
         joints, true = estimate.joints_m.astype(np.float64), truth.joints_m.astype(np.float64)
@@ -59,8 +60,8 @@ class FrameJudge:
         sight = true[[WRIST, INDEX_BASE, PINKY_BASE]].mean(0)
         cosine = abs(palm @ sight) / (np.linalg.norm(palm) * np.linalg.norm(sight) + 1e-12)
         hand = MatchedHand(
-            truth.hand_id, estimate.track_id, estimate.handedness == truth.handedness, float(estimate.score), true, joints,
-            distances_mm(joints, true), root_relative_mm(joints, true, joints[WRIST], true[WRIST]),
+            truth.hand_id, estimate.track_id, estimate.handedness == truth.handedness, float(estimate.score),
+            true, joints, distances_mm(joints, true), root_relative_mm(joints, true, joints[WRIST], true[WRIST]),
             aligned_mm(joints, true), estimate.joint_std_m.astype(np.float64), float(np.arccos(min(1.0, cosine))),
             float(np.linalg.norm(np.diff(true[[WRIST, *MIDDLE]], axis=0), axis=1).sum()), mask=mask)
         if not len(truth.vertices_m) or not len(estimate.vertices_m):
@@ -86,7 +87,7 @@ class FrameJudge:
         return SurfaceErrors(here.mean_mm, there.mean_mm, *here.f_scores, *there.f_scores)
 
     def _masks(self, pairs, estimates, truths, camera, true_mask) -> dict[int, MaskErrors]:
-        """Mask errors by the truth's index; hands that two of one side share a label, or that show no pixel, are left out."""
+        """Mask errors by the truth's index. Left out: hands that share a label, and those without a pixel."""
         true_mask = np.asarray(true_mask)
         if camera is None:
             raise ValueError('camera: none, expected the camera of the true mask')
@@ -108,7 +109,7 @@ class FrameJudge:
             label = LABELS[sides[column]]
             rows, columns = np.nonzero(true_mask == label)
             if sides.count(sides[column]) > 1:
-                self._note('no mask figures for frames with two true hands of one side: the mask cannot tell them apart')
+                self._note('no mask figures for two true hands of one side: the mask cannot tell them apart')
             elif len(rows):
                 box = (columns.min(), rows.min(), columns.max(), rows.max())
                 errors[column] = mask_errors(labels == label, true_mask == label, box)
@@ -124,8 +125,9 @@ class FrameJudge:
         sizes = np.array([_box_size_px(truths[k], true_px[k], camera) for k in kept])
         if not kept or not keypoints:
             return KeypointErrors(len(kept), 0, 0, np.zeros((0, 21)))
-        distances = np.stack([[np.linalg.norm(hand.points_px - true_px[k], axis=-1) for k in kept] for hand in keypoints])
-        relative = distances / sizes[None, :, None]
+        true_px = np.stack([true_px[k] for k in kept])
+        seen_px = np.stack([hand.points_px for hand in keypoints])
+        relative = np.linalg.norm(seen_px[:, None] - true_px[None], axis=-1) / sizes[:, None]
         rows, columns = linear_sum_assignment(relative.mean(-1))
         near = relative[rows, columns].mean(-1) <= FARTHEST_BOXES
         right = sum(keypoints[r].handedness == truths[kept[c]].handedness for r, c in zip(rows[near], columns[near]))
@@ -156,6 +158,10 @@ def _projected(estimate: HandEstimate, camera: Camera) -> tuple[np.ndarray, np.n
     scale, *shift = estimate.weak_camera.astype(np.float64)
     flat = (estimate.vertices_m - estimate.joints_m[WRIST])[:, :2]
     return scale * flat + shift, depths - depths.min() + 1.0        # weak perspective knows order in depth only
+
+
+def _in_sight(truth: HandEstimate, camera: Camera | None) -> bool:
+    return camera is None or bool(camera.inside(camera.project(truth.joints_m)).any())
 
 
 def _box_size_px(truth: HandEstimate, joints_px, camera: Camera) -> float:

@@ -42,8 +42,9 @@ class MaskErrors:
 class MatchedHand:
     """One true hand and its estimate, in one frame.
 
-    true_id: the truth's id. track_id: the estimate's. true_joints_m, joints_m: (21, 3) float64, the camera's frame. *_mm: (21,) joint distances.
-    joint_std_m: (21,), NaN where not stated. view_angle_rad: between the palm's normal and the line of sight, 0..pi/2.
+    true_id: the truth's id. track_id: the estimate's. right_side: the handedness is the true one.
+    true_joints_m, joints_m: (21, 3) float64, the camera's frame. *_mm: (21,) joint distances. joint_std_m: (21,), NaN
+    where not stated. view_angle_rad: between the palm's normal and the line of sight, 0 (flat on) to pi/2 (edge on).
     size_m: wrist to middle fingertip along the true bones. Absent parts are None, their reason is in the notes.
     """
     true_id: str
@@ -81,13 +82,16 @@ class KeypointErrors:
 
 @dataclass(frozen=True, eq=False)
 class FrameRecord:
-    """One frame. estimates: how many hands were given, matched or not."""
+    """One frame. estimates: how many hands were given, matched or not. out_of_sight: true hands without a keypoint in
+    the image; they are not counted.
+    """
     stamp_ns: int
     estimates: int
     matched: tuple[MatchedHand, ...]
     missed: tuple[MissedHand, ...]
     latency_s: float | None = None
     keypoints: KeypointErrors | None = None
+    out_of_sight: int = 0
 
     @property
     def true_hands(self) -> int:

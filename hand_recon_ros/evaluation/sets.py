@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,8 @@ class SetRecording:
     def path(self) -> Path:
         """Where it lies once it is generated, below the user's cache folder; its name tells config and generator."""
         text = json.dumps(dataclasses.asdict(self.config), sort_keys=True, default=str) + generator_version()
-        return cache_folder() / 'sets' / self.set_name / f'{self.index:02d}-{hashlib.sha256(text.encode()).hexdigest()[:16]}'
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return cache_folder() / 'sets' / self.set_name / f'{self.index:02d}-{digest}'
 
 
 @dataclass(frozen=True)
@@ -92,20 +94,31 @@ def load_set(name: str) -> BenchmarkSet:
     return BenchmarkSet(path.stem, stored['description'].strip(), stored['offsets'], recordings)
 
 
-def generate(recording: SetRecording, progress: bool = False) -> Path:
-    """The recording's folder, generated where it is not there yet; it appears only when it is whole."""
-    from hand_recon_ros.synthesis.recording import write_recording
-    from hand_recon_ros.synthesis.scene import Scene
+def generate(recording: SetRecording, workers: int = 1, progress: bool = False) -> Path:
+    """The recording's folder, generated where it is not there yet; it appears only when it is whole.
+
+    workers: processes that render. What an earlier run left unfinished is gone on with.
+    """
+    from hand_recon_ros.synthesis.recording import RecordingOptions, synthesize_recording
     path = recording.path
     if not path.exists():
         # Without the meshes of the truth: they follow from its parameters.
-        write_recording(Scene(recording.config), path, vertices=False, progress=progress)
+        synthesize_recording(recording.config, path, RecordingOptions(vertices=False, masks=True), workers,
+                             progress=progress)
+        if _digest() != generator_version():
+            # Processes started on the way have loaded other code than the name tells.
+            shutil.rmtree(path)
+            raise ValueError(f'{path.name}: the generator was changed while it worked, expected one code for a set')
     return path
 
 
 @functools.cache
 def generator_version() -> str:
-    """Digest of the code and data that generate pictures and labels."""
+    """Digest of the code and data that generate pictures and labels, as they were when this process first asked."""
+    return _digest()
+
+
+def _digest() -> str:
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
     for room in _GENERATOR:

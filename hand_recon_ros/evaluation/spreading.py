@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from hand_recon_ros.blas_threads import limit_blas_threads
 
+ANSWER_S = 5.0
 HERE = 'local'      # in place of a cluster's address: one of this machine's own, for the time of the work
 
 
@@ -48,9 +50,9 @@ def _on_ray(function, items, workers, address) -> Iterator:
         import ray
     except ImportError as error:
         raise ValueError('ray: not installed, expected the extra `ray` (pip install "hand_recon_ros[ray]")') from error
+    _check_reachable(address)
     own = {'num_cpus': workers} if address == HERE else {'address': address}
     try:
-        # Every task in a process that has run another one before: models are loaded and compiled once a process.
         ray.init(**own, include_dashboard=False, log_to_driver=False, logging_level='ERROR', configure_logging=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise ValueError(f'ray: no cluster at {address!r} ({str(error).splitlines()[0]})') from error
@@ -65,3 +67,14 @@ def _on_ray(function, items, workers, address) -> Iterator:
                 raise error.cause if isinstance(error.cause, Exception) else error from None
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """ValueError when nobody listens at a 'host:port': Ray itself tries for minutes."""
+    host, colon, port = address.removeprefix('ray://').rpartition(':')
+    if not colon:
+        return
+    try:
+        socket.create_connection((host.strip('[]'), int(port)), ANSWER_S).close()
+    except (OSError, ValueError) as error:
+        raise ValueError(f'ray: nobody answers at {address!r} ({error}), expected a cluster there') from error

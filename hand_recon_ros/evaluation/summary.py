@@ -34,9 +34,10 @@ class Evaluation:
             camera: Camera | None = None, true_mask: np.ndarray | None = None) -> FrameRecord:
         """One frame with ground truth, whatever was found in it (nothing at all: empty lists); returns its record.
 
-        latency_s: None where nothing was measured. keypoints: the detector's hands, None where they are not known (not
-        judged), [] where none was found; needs `camera`, the one the truth is given in. true_mask: (H, W) uint8,
-        0 elsewhere, 1 right, 2 left hand, the visible surface; needs `camera`.
+        camera: of the image, in whose frame all hands are given; with it, true hands without a keypoint in the image
+        are not counted. latency_s: None where nothing was measured. keypoints: the detector's hands, [] where none was
+        found, None where nothing is known of them (not judged); need `camera`. true_mask: (H, W) uint8, 0 elsewhere,
+        1 right, 2 left hand, the visible surface; needs `camera`.
         Vertices are compared where truth and estimate are of one model, surfaces where they are not.
         """
         if self._parts is not None:
@@ -47,7 +48,7 @@ class Evaluation:
 
     @classmethod
     def merged(cls, parts: Iterable[Evaluation], name: str = '') -> Evaluation:
-        """All recordings of the parts, in the order given. Every hand and every frame counts alike, whatever its part."""
+        """All recordings of the parts, in the order given. Every hand counts alike, whatever its recording."""
         whole = cls(name)
         whole._parts = tuple(recording for part in parts for recording in part.recordings)
         return whole

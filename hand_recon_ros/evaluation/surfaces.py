@@ -5,10 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 
 from hand_recon_ros.evaluation.f_scores import F_THRESHOLDS_MM, f_score
 from hand_recon_ros.evaluation.metrics import M_TO_MM
 from hand_recon_ros.hand_model.topology import face_normals
+
+# Triangles tried first, and points measured at once (their table of distances should stay in the cache).
+_NEAREST, _CHUNK = 8, 64
 
 
 def _checked(name: str, vertices_m, faces) -> tuple[np.ndarray, np.ndarray]:
@@ -46,36 +50,23 @@ def point_triangle_distances(points, corners) -> np.ndarray:
 def surface_distances_mm(points_m, vertices_m, faces) -> np.ndarray:
     """Distance (N,) in mm of each point (N, 3) to the nearest point of a triangle mesh, exact.
 
-    The nearest centroid bounds the distance from above: a triangle whose circle of radius r around its centroid lies
-    farther away than that bound cannot hold the nearest point; all others are looked at.
+    The triangles of the nearest centroids bound the distance from above. A triangle whose ball of radius r around its
+    centroid lies beyond that bound cannot hold the nearest point; all others are measured.
     """
     vertices_m, faces = _checked('mesh', vertices_m, faces)
     points_m = np.asarray(points_m, np.float64)
     corners = vertices_m[faces]
     centroids = corners.mean(1)
     reach = np.linalg.norm(corners - centroids[:, None], axis=-1).max(-1)
-    tree = cKDTree(centroids)
-    nearest = tree.query(points_m)[1]
-    bound = point_triangle_distances(points_m, corners[nearest])
-    # Long triangles would make every ball large; they are few, and are tried for every point instead.
-    common = np.quantile(reach, 0.98)
-    distance = bound.copy()
-    large = np.flatnonzero(reach > common)
-    rows, columns = np.repeat(np.arange(len(points_m)), len(large)), np.tile(large, len(points_m))
-    possible = np.linalg.norm(points_m[rows] - centroids[columns], axis=-1) <= bound[rows] + reach[columns]
-    _lower(distance, rows[possible], columns[possible], points_m, corners)
-    lists = tree.query_ball_point(points_m, (distance + common) * (1 + 1e-12))
-    rows = np.repeat(np.arange(len(points_m)), [len(found) for found in lists])
-    columns = np.fromiter((face for found in lists for face in found), np.int64, len(rows))
-    possible = np.linalg.norm(points_m[rows] - centroids[columns], axis=-1) \
-        <= (distance[rows] + reach[columns]) * (1 + 1e-12)
-    _lower(distance, rows[possible], columns[possible], points_m, corners)
+    nearest = cKDTree(centroids).query(points_m, k=np.arange(1, min(_NEAREST, len(faces)) + 1))[1]
+    rows = np.repeat(np.arange(len(points_m)), nearest.shape[1])
+    distance = point_triangle_distances(points_m[rows], corners[nearest.ravel()]).reshape(nearest.shape).min(1)
+    for start in range(0, len(points_m), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        near = cdist(points_m[part], centroids) <= (distance[part, None] + reach) * (1 + 1e-9)
+        rows, columns = np.nonzero(near)
+        np.minimum.at(distance, rows + start, point_triangle_distances(points_m[rows + start], corners[columns]))
     return distance * M_TO_MM
-
-
-def _lower(distance, rows, columns, points, corners) -> None:
-    """Lowers distance[row] to that of triangle `column` wherever it is nearer, in place."""
-    np.minimum.at(distance, rows, point_triangle_distances(points[rows], corners[columns]))
 
 
 def vertex_areas(vertices_m, faces) -> np.ndarray:

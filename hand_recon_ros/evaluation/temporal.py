@@ -16,7 +16,7 @@ STILL_MM = 0.2
 def id_switches(frames) -> int:
     """How often a true hand's estimate has another id than when it was last matched (CLEAR MOT's mismatches).
 
-    Bernardin & Stiefelhagen 2008, sec. 2.1.2: the last known id counts across gaps. Two swapped tracks count twice.
+    Bernardin & Stiefelhagen, EURASIP 2008: the last known id counts across gaps. Two swapped tracks count twice.
     """
     last, switches = {}, 0
     for frame in frames:
@@ -58,7 +58,8 @@ def jitter_mm(estimated_m, true_m) -> np.ndarray:
 
 def still_jitter_mm(estimated_m, true_m) -> np.ndarray:
     """The estimate's own steps ||p[t+1] - p[t]|| wherever the true joint moved less than STILL_MM, (N,) mm."""
-    steps, true_steps = (np.linalg.norm(np.diff(np.asarray(p), axis=0), axis=-1) * M_TO_MM for p in (estimated_m, true_m))
+    steps, true_steps = (np.linalg.norm(np.diff(np.asarray(points_m), axis=0), axis=-1) * M_TO_MM
+                         for points_m in (estimated_m, true_m))
     return steps[true_steps < STILL_MM]
 
 
@@ -70,7 +71,7 @@ def acceleration_mm(points_m) -> np.ndarray:
 def acceleration_error_mm(estimated_m, true_m) -> np.ndarray:
     """Second differences of estimate and truth, the norm of their difference, (T - 2, 21) mm per frame^2.
 
-    Kanazawa et al., Learning 3D Human Dynamics from Video (HMMR), CVPR 2019, sec. 4; in camera space here.
+    As in Kanazawa et al., Learning 3D Human Dynamics from Video, CVPR 2019, but in camera space, per frame.
     """
     return acceleration_mm(np.asarray(estimated_m) - np.asarray(true_m))
 

@@ -7,12 +7,18 @@ from scipy.special import gammaincinv
 from hand_recon_ros.evaluation.metrics import M_TO_MM
 
 
+def is_stated(std_m) -> np.ndarray:
+    """Where a deviation is stated: finite and positive."""
+    std_m = np.asarray(std_m)
+    return np.isfinite(std_m) & (std_m > 0)
+
+
 def standardised(errors_mm, std_m) -> np.ndarray:
     """3D distances over the stated deviation per axis, of those joints that state one (positive, finite), flat."""
     errors_mm, std_mm = np.asarray(errors_mm, np.float64), np.asarray(std_m, np.float64) * M_TO_MM
     if errors_mm.shape != std_mm.shape:
         raise ValueError(f'std_m: shape {std_mm.shape}, expected that of the errors, {errors_mm.shape}')
-    stated = np.isfinite(std_mm) & (std_mm > 0)
+    stated = is_stated(std_mm)
     return errors_mm[stated] / std_mm[stated]
 
 

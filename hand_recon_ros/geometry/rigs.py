@@ -205,11 +205,16 @@ def _camera(stored, side: str) -> Camera:
         raise ValueError(f'cameras.{side}: {error}') from error
 
 
-def save_rig(rig: StereoRig, path: str | Path) -> None:
-    """Write a rig.yaml that load_rig reads back to the last digit."""
+def rig_text(rig: StereoRig) -> str:
+    """A rig.yaml's text, which says the rig to the last digit."""
     cameras = {side: {'width': camera.width, 'height': camera.height, 'distortion_model': camera.distortion_model,
                       'K': camera.K.ravel().tolist(), 'D': camera.D.tolist()}
                for side, camera in (('left', rig.left), ('right', rig.right))}
     text = yaml.safe_dump({'cameras': cameras, 'T_right_left': rig.T_right_left.tolist()}, sort_keys=False,
                           default_flow_style=None, width=120)
-    Path(path).write_text('# Metres and pixels; x_right = T_right_left @ x_left.\n' + text, encoding='utf-8')
+    return '# Metres and pixels; x_right = T_right_left @ x_left.\n' + text
+
+
+def save_rig(rig: StereoRig, path: str | Path) -> None:
+    """Write a rig.yaml that load_rig reads back to the last digit."""
+    Path(path).write_text(rig_text(rig), encoding='utf-8')

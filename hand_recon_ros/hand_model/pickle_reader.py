@@ -1,7 +1,8 @@
-"""Reading a MANO-form pickle without running it: only a fixed table of classes is known, and none is the real one.
+"""Reading a pickle of arrays, of MANO's form or any other, without running it.
 
-Arrays, sparse matrices and chumpy objects in the file become inert records of what was stored, and are turned into
-NumPy arrays afterwards from their plain numbers. Nothing that a file names is ever imported or called.
+Only a fixed table of classes is known, and none is the real one. Arrays, sparse matrices and chumpy objects in the file
+become inert records of what was stored, and are turned into NumPy arrays afterwards from their plain numbers. Nothing
+that a file names is ever imported or called.
 """
 from __future__ import annotations
 
@@ -92,12 +93,7 @@ class _Unpickler(pickle.Unpickler):
 def read_pickle(path: str | Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Those of the named arrays that the pickled dictionary has. ValueError names file and class or field."""
     path = Path(path)
-    try:
-        with path.open('rb') as file:
-            stored = _Unpickler(file).load()
-    # the bytes of a damaged or hostile file can make the unpickler raise anything at all
-    except Exception as error:
-        raise ValueError(f'{path}: not a readable hand model pickle ({error or type(error).__name__})') from error
+    stored = _load(path, 'hand model pickle')
     if not isinstance(stored, dict):
         raise ValueError(f'{path}: holds a {type(stored).__name__}, expected a dictionary of arrays')
     arrays = {}
@@ -108,6 +104,45 @@ def read_pickle(path: str | Path, names: tuple[str, ...]) -> dict[str, np.ndarra
             except (ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError) as error:
                 raise ValueError(f'{path}: {name}: cannot be read as an array ({error})') from error
     return arrays
+
+
+def read_pickled_tree(path: str | Path):
+    """Everything in a pickle of dictionaries, lists and tuples of arrays, numbers, text and None, arrays as NumPy's.
+
+    ValueError names the file, and the class or the entry that is none of these.
+    """
+    path = Path(path)
+    try:
+        return _tree(_load(path, 'pickle of arrays'), 'top')
+    except (TypeError, KeyError, IndexError, OverflowError, MemoryError) as error:
+        raise ValueError(f'{path}: cannot be read as arrays ({error})') from error
+    except ValueError as error:
+        raise ValueError(error if str(error).startswith(str(path)) else f'{path}: {error}') from error
+
+
+def _load(path: Path, what: str):
+    try:
+        with path.open('rb') as file:
+            return _Unpickler(file).load()
+    # the bytes of a damaged or hostile file can make the unpickler raise anything at all
+    except Exception as error:
+        raise ValueError(f'{path}: not a readable {what} ({error or type(error).__name__})') from error
+
+
+def _tree(value, where: str, depth: int = 0):
+    if depth > _MAX_NESTING:
+        raise ValueError(f'{where}: nested more than {_MAX_NESTING} deep')
+    if isinstance(value, dict):
+        keys = [_array(key).item() if isinstance(key, Record) else key for key in value]
+        return {key: _tree(entry, f'{where}.{key}', depth + 1) for key, entry in zip(keys, value.values())}
+    if isinstance(value, (list, tuple)):
+        return [_tree(entry, f'{where}[{row}]', depth + 1) for row, entry in enumerate(value)]
+    if value is None or isinstance(value, (bool, int, float, str, bytes)):
+        return value
+    try:
+        return _encoded(value) if type(value).__name__ == 'Encoded' else _array(value)
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError) as error:
+        raise ValueError(f'{where}: cannot be read as an array ({error})') from error
 
 
 def _array(value, depth: int = 0) -> np.ndarray:
@@ -138,10 +173,7 @@ def _array(value, depth: int = 0) -> np.ndarray:
 
 def _from_bytes(data, dtype, shape, order: str) -> np.ndarray:
     if isinstance(data, Record) and type(data).__name__ == 'Encoded':
-        text, codec = data.arguments
-        if codec not in ('latin1', 'latin-1', 'iso-8859-1'):
-            raise ValueError(f'bytes as {codec}, expected latin1')
-        data = text.encode('latin1')
+        data = _encoded(data)
     elif isinstance(data, str):
         data = data.encode('latin1')
     if not isinstance(data, (bytes, bytearray)):
@@ -156,6 +188,13 @@ def _from_bytes(data, dtype, shape, order: str) -> np.ndarray:
     shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
     array = np.frombuffer(data, element).reshape(shape, order=order)
     return array.astype(element.newbyteorder('='))
+
+
+def _encoded(record: Record) -> bytes:
+    text, codec = record.arguments
+    if codec not in ('latin1', 'latin-1', 'iso-8859-1'):
+        raise ValueError(f'bytes as {codec}, expected latin1')
+    return text.encode('latin1')
 
 
 def _dense(form: str, state, depth: int) -> np.ndarray:

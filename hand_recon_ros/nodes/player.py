@@ -26,14 +26,14 @@ class BagPlayer:
             raise ValueError(f'rate: {rate}, expected above 0 and at most 100')
         self._node, self._bag, self._rate, self._most = node, bag, rate, dict(most or {})
         known = bag.topics
-        self._topics = list(known if topics is None else topics)
-        missing = [topic for topic in self._topics if topic not in known]
+        self.topics = list(known if topics is None else topics)
+        missing = [topic for topic in self.topics if topic not in known]
         if missing:
             raise ValueError(f'topics: {missing[0]!r} is not in the recording, '
                              f'expected one of {", ".join(sorted(known))}')
         self._clock = node.create_publisher(Clock, '/clock', 10)
         self._publishers = {topic: node.create_publisher(message_class(known[topic].type_name), topic,
-                                                         _qos(known[topic].latched)) for topic in self._topics}
+                                                         _qos(known[topic].latched)) for topic in self.topics}
 
     def close(self) -> None:
         """Withdraw the publishers."""
@@ -44,6 +44,11 @@ class BagPlayer:
         """How many subscribe to a played topic."""
         return self._publishers[topic].get_subscription_count()
 
+    def announce(self, topic: str) -> None:
+        """Publish the first message of a topic, ahead of playing."""
+        _, _, data, _ = next(self._bag.raw_messages(topic))
+        self._publishers[topic].publish(data)
+
     def play(self, between: Callable[[], None] = lambda: None,
              before: Callable[[str, int], None] = lambda *_: None) -> int:
         """Play once, from the calling thread; returns the number of messages. Another thread may spin the node.
@@ -52,7 +57,7 @@ class BagPlayer:
         """
         first_ns = began_s = None
         count, left = 0, dict(self._most)
-        for topic, stamp_ns, data, _ in self._bag.raw_messages(self._topics):
+        for topic, stamp_ns, data, _ in self._bag.raw_messages(self.topics):
             if left.get(topic) == 0:
                 break
             if topic in left:

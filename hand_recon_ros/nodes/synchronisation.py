@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-# A stamp this much older than the newest one means that a recording starts over, not that a message came late.
+# A stamp this much older than its stream's newest means that a recording starts over, not that a message came late.
 BACKWARD_JUMP_NS = 500_000_000
 
 
@@ -12,7 +12,8 @@ class StampMatcher:
 
     names: streams that must all be there. tolerance_ns: 0 pairs equal stamps only; more pairs the nearest stamps of
     different streams. depth: incomplete sets kept; the oldest goes first and is counted in `unmatched`.
-    A stamp that jumps backward empties the buffer and is counted in `resets`, so that a looping recording goes on.
+    A stream whose stamps jump backward is counted in `resets` and what it left waiting is forgotten, so that a looping
+    recording goes on. Each stream by itself: a slow one still delivers the recording's end when a fast one starts over.
     """
 
     def __init__(self, names: tuple[str, ...], tolerance_ns: int = 0, depth: int = 30):
@@ -20,7 +21,7 @@ class StampMatcher:
             raise ValueError(f'tolerance_ns: {tolerance_ns}, depth: {depth}, expected at least 0 and 1')
         self._names, self._tolerance_ns, self._depth = names, tolerance_ns, depth
         self._sets: OrderedDict[int, dict] = OrderedDict()
-        self._newest_ns: int | None = None
+        self._newest_ns: dict[str, int] = {}
         self.unmatched = 0
         self.resets = 0
 
@@ -28,10 +29,11 @@ class StampMatcher:
         """The complete set of values by name if this one completes it, else None. Older sets are then given up."""
         if name not in self._names:
             raise ValueError(f'name: {name!r}, expected one of {", ".join(self._names)}')
-        if self._newest_ns is not None and stamp_ns < self._newest_ns - BACKWARD_JUMP_NS:
-            self.clear()
+        if stamp_ns < self._newest_ns.get(name, stamp_ns) - BACKWARD_JUMP_NS:
+            self._sets = OrderedDict((key, values) for key, values in self._sets.items() if name not in values)
+            del self._newest_ns[name]
             self.resets += 1
-        self._newest_ns = stamp_ns if self._newest_ns is None else max(self._newest_ns, stamp_ns)
+        self._newest_ns[name] = max(stamp_ns, self._newest_ns.get(name, stamp_ns))
         key = self._set_of(name, stamp_ns)
         values = self._sets.setdefault(key, {})
         values[name] = value
@@ -48,7 +50,7 @@ class StampMatcher:
     def clear(self) -> None:
         """Forget everything."""
         self._sets.clear()
-        self._newest_ns = None
+        self._newest_ns.clear()
 
     def _set_of(self, name: str, stamp_ns: int) -> int:
         if self._tolerance_ns == 0:

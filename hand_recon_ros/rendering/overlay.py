@@ -66,7 +66,7 @@ class OverlayRenderer:
         self._draw_meshes(image, frame, estimates)
         if skeleton:
             for estimate in estimates:
-                _draw_skeleton(image, projected_px(estimate, frame, estimate.joints_m), _line_width(frame))
+                draw_skeleton(image, projected_px(estimate, frame, estimate.joints_m), _line_width(frame))
         for hand in keypoints:
             _draw_points(image, hand.points_px, _line_width(frame))
         if labels:
@@ -164,7 +164,8 @@ def _line_width(frame: Frame) -> int:
     return max(1, round(max(frame.width, frame.height) / 640))
 
 
-def _draw_skeleton(image, joints_px, width: int) -> None:
+def draw_skeleton(image: np.ndarray, joints_px, width: int) -> None:
+    """Draw 21 keypoints (21, 2) pixels and their bones into an RGB image; those that are NaN are left out."""
     points = _fixed_point(joints_px)
     for child, parent in enumerate(KEYPOINT_PARENTS):
         if parent >= 0 and points[child] and points[parent]:

@@ -29,17 +29,20 @@ def smooth_step(x, low: float, high: float) -> np.ndarray:
 def distance_to_polyline(points, line) -> tuple[np.ndarray, np.ndarray]:
     """Distance of points (..., 2) to a polyline (N, 2), and where along it (0..1). To its segments: a distance to
     sample points would show as a row of beads."""
-    best = np.full(points.shape[:-1], np.inf, np.float32)
+    x, y = np.moveaxis(np.asarray(points, np.float32), -1, 0)
+    best = np.full(x.shape, np.inf, np.float32)
     along = np.zeros_like(best)
+    line = np.asarray(line, np.float32)
     lengths = np.linalg.norm(np.diff(line, axis=0), axis=1)
-    starts = np.concatenate([[0.0], np.cumsum(lengths)])
-    for a, b, start, length in zip(line[:-1], line[1:], starts, lengths):
-        t = np.clip((points - a) @ (b - a) / max(length ** 2, 1e-20), 0.0, 1.0)
-        distance = np.linalg.norm(points - a - t[..., None] * (b - a), axis=-1)
+    starts = np.concatenate([[0.0], np.cumsum(lengths)]).astype(np.float32)
+    for a, step, start, length in zip(line[:-1], np.diff(line, axis=0), starts, lengths):
+        dx, dy = x - a[0], y - a[1]
+        t = np.clip((dx * step[0] + dy * step[1]) / max(length ** 2, np.float32(1e-20)), 0.0, 1.0)
+        distance = (dx - t * step[0]) ** 2 + (dy - t * step[1]) ** 2
         nearer = distance < best
-        best = np.where(nearer, distance, best)
-        along = np.where(nearer, (start + t * length) / starts[-1], along)
-    return best, along
+        np.copyto(best, distance, where=nearer)
+        np.copyto(along, (start + t * length) / starts[-1], where=nearer)
+    return np.sqrt(best), along
 
 
 def lab_to_srgb(lightness, a, b) -> np.ndarray:

@@ -24,6 +24,7 @@ PALM_LINES = (
     ((0.76, 0.95), (0.80, 0.55), (0.74, 0.05), (0.62, -0.42), (0.52, -0.72)),     # head
     ((0.78, 0.98), (0.70, 0.62), (0.52, 0.28), (0.30, 0.12), (0.10, 0.10)),       # life
 )
+PALM_LINE_WIDTH_M = 0.0007
 
 
 @dataclass(frozen=True)
@@ -40,20 +41,31 @@ class SkinTone:
                 raise ValueError(f'{name}: {value}, expected {low}..{high}')
 
 
-class _Canvas:
-    """What is being painted, one row a texel: Lab, height (m), gloss, over positions, normals and weights."""
+class _Layout:
+    """Where the texels of a size lie on a model's rest pose: what all its skins have in common."""
 
-    def __init__(self, model: HandModel, tone: SkinTone, rng, size: int):
+    def __init__(self, model: HandModel, size: int):
         normals = NormalField(model.faces, model.vertex_count)(model.template_m)
         baked, self.covered = bake(model.faces, model.uvs, model.uv_faces,
                                    np.concatenate([model.template_m, normals, model.weights], 1), size)
-        baked = baked[self.covered]
-        self.model, self.rng = model, rng
-        self.points, self.normals, self.weights = baked[:, :3], baked[:, 3:6], baked[:, 6:22]
+        rows = baked[self.covered]
+        self.points, self.normals, self.weights = rows[:, :3], rows[:, 3:6], rows[:, 6:22]
+        # The texel row every texel shows: its own, or, between the islands, its nearest neighbour's.
+        numbers = np.zeros(self.covered.shape, np.int32)
+        numbers[self.covered] = np.arange(len(rows))
+        self.shown = spread(numbers, self.covered)
+
+
+class _Canvas:
+    """What is being painted, one row a texel: Lab, height (m), gloss, over positions, normals and weights."""
+
+    def __init__(self, model: HandModel, layout: _Layout, tone: SkinTone, rng):
+        self.model, self.rng, self.layout = model, rng, layout
+        self.points, self.normals, self.weights = layout.points, layout.normals, layout.weights
         self.palm = smooth_step(-self.normals[:, 1], -0.15, 0.45)
         self.back = 1.0 - self.palm
         self.dark = float(np.clip((60.0 - tone.lightness) / 30.0, 0.0, 1.0))
-        self.lightness = np.full(len(baked), tone.lightness, np.float32)
+        self.lightness = np.full(len(self.points), tone.lightness, np.float32)
         self.a, self.b = np.full_like(self.lightness, tone.a), np.full_like(self.lightness, tone.b)
         self.height, self.gloss = np.zeros_like(self.lightness), np.zeros_like(self.lightness)
         joints, tips = model.rest_joints_m, model.template_m[model.tip_vertices]
@@ -76,32 +88,39 @@ class _Canvas:
         self.lightness[at] -= mask * (3.4 * thin + 1.6 * soft)
         self.a[at] += mask * (1.7 * thin + 1.1 * soft)
 
-    def image(self, values) -> np.ndarray:
-        """(S, S, ...) of texel rows, spread over the gaps between the islands."""
-        image = np.zeros(self.covered.shape + values.shape[1:], values.dtype)
-        image[self.covered] = values
-        return spread(image, self.covered)
+
+class SkinBaker:
+    """Paints skins of one model with UVs at one size. Keep it where many are painted: it holds what they share."""
+
+    def __init__(self, model: HandModel, size: int = 1024):
+        if model.uvs is None:
+            raise ValueError(f'{model.name}: no uvs, expected a model with texture coordinates')
+        if not 64 <= size <= 4096:
+            raise ValueError(f'size: {size}, expected 64..4096')
+        self.model, self.size = model, size
+        self._layout = _Layout(model, size)
+
+    def bake(self, tone: SkinTone, seed: int = 0) -> Textures:
+        """One person's skin: tone, palm, creases, veins, nails; the same for the same seed."""
+        canvas = _Canvas(self.model, self._layout, tone, np.random.default_rng(seed))
+        _paint_tone(canvas)
+        _paint_veins(canvas)
+        for name in canvas.bones:
+            _paint_joint(canvas, name)
+        _paint_palm_lines(canvas)
+        _paint_fine_relief(canvas)
+        if self.model.nail_mask is not None:
+            for finger in FINGERS:
+                _paint_nail(canvas, finger, tone)
+        rgb = lab_to_srgb(np.clip(canvas.lightness, 6.0, 93.0), canvas.a, canvas.b)
+        albedo = np.concatenate([rgb, 1.0 - canvas.gloss[:, None]], -1)
+        albedo = np.round(255 * np.clip(albedo, 0, 1)).astype(np.uint8)
+        return Textures(albedo[self._layout.shown], canvas.height[self._layout.shown])
 
 
 def bake_skin(model: HandModel, tone: SkinTone, seed: int = 0, size: int = 1024) -> Textures:
-    """Skin of a model with UVs, from its template: tone, palm, creases, veins, nails. ValueError without UVs."""
-    if model.uvs is None:
-        raise ValueError(f'{model.name}: no uvs, expected a model with texture coordinates')
-    if not 64 <= size <= 4096:
-        raise ValueError(f'size: {size}, expected 64..4096')
-    canvas = _Canvas(model, tone, np.random.default_rng(seed), size)
-    _paint_tone(canvas)
-    _paint_veins(canvas)
-    for name in canvas.bones:
-        _paint_joint(canvas, name)
-    _paint_palm_lines(canvas)
-    _paint_fine_relief(canvas)
-    if model.nail_mask is not None:
-        for finger in FINGERS:
-            _paint_nail(canvas, finger, tone)
-    rgb = lab_to_srgb(np.clip(canvas.lightness, 6.0, 93.0), canvas.a, canvas.b)
-    albedo = np.concatenate([rgb, 1.0 - canvas.gloss[:, None]], -1)
-    return Textures(canvas.image(np.round(255 * np.clip(albedo, 0, 1)).astype(np.uint8)), canvas.image(canvas.height))
+    """One skin of a model with UVs, from its template; ValueError without UVs. For many, keep a SkinBaker."""
+    return SkinBaker(model, size).bake(tone, seed)
 
 
 def _paint_tone(c: _Canvas) -> None:
@@ -197,9 +216,13 @@ def _paint_palm_lines(c: _Canvas) -> None:
         line = line + c.rng.normal(0.0, 0.012, line.shape)
         knots = np.linspace(0.0, 1.0, len(line))
         smooth = CubicSpline(knots, line)(np.linspace(0.0, 1.0, 28))
-        distance, position = distance_to_polyline(flat, wrist + smooth[:, :1] * ahead + smooth[:, 1:] * radial)
+        drawn = wrist + smooth[:, :1] * ahead + smooth[:, 1:] * radial
+        reach = 4 * 3.5 * PALM_LINE_WIDTH_M
+        near = np.flatnonzero(((flat > drawn.min(0) - reach) & (flat < drawn.max(0) + reach)).all(1))
+        distance, position = distance_to_polyline(flat[near], drawn)
         taper = smooth_step(position, 0.0, 0.15) * smooth_step(position, 1.0, 0.72)
-        c.crease(at, strength * taper * (0.35 + 0.65 * worn) * on_palm, distance, 0.0007, 0.00038)
+        mask = strength * taper * (0.35 + 0.65 * worn[near]) * on_palm[near]
+        c.crease(at[near], mask, distance, PALM_LINE_WIDTH_M, 0.00038)
 
 
 def _paint_fine_relief(c: _Canvas) -> None:
@@ -222,19 +245,21 @@ def _paint_nail(c: _Canvas, finger: str, tone: SkinTone) -> None:
     centre = (weight[:, None] * model.template_m).sum(0) / weight.sum()
     scale = np.linalg.norm(model.rest_joints_m[JOINT_NAMES.index('middle1')]) / 0.092
     half_length, half_width = np.array(NAIL_SIZE_M[finger]) * scale
-    offset = c.points - centre
+    at = np.flatnonzero(c.weights[:, number] > 0.4)
+    offset = c.points[at] - centre
     x, y = offset @ distal / half_length, offset @ np.cross(outward, distal) / half_width
     radius = (np.abs(x) ** 3.0 + np.abs(y) ** 3.0) ** (1 / 3.0)
-    facing = smooth_step(c.normals @ outward, 0.05, 0.35) * (c.weights[:, number] > 0.4)
+    facing = smooth_step(c.normals[at] @ outward, 0.05, 0.35)
     plate = facing * smooth_step(radius, 1.04, 0.94)
     edge = facing * np.exp(-((radius - 1.03) / 0.09) ** 2)
     lunula = smooth_step(np.hypot(x + 1.05, 0.8 * y), 0.62, 0.48)
     free_edge = smooth_step(x, 0.84, 0.93)
     lightness = tone.lightness + 4.5 + 6.0 * c.dark + 4.0 * lunula + 7.0 * free_edge
     a = tone.a + 3.2 - 2.5 * lunula - 5.5 * free_edge
-    for name, value in (('lightness', lightness), ('a', a), ('b', tone.b - 4.5)):
-        setattr(c, name, getattr(c, name) * (1 - plate) + plate * value)
-    c.lightness -= 3.0 * edge
-    c.a += 1.6 * edge
-    c.height = c.height * (1 - plate) + plate * 0.00012 - 0.00018 * edge
-    c.gloss = np.maximum(c.gloss, 0.85 * plate)
+    for name, value in (('lightness', lightness), ('a', a), ('b', tone.b - 4.5), ('height', 0.00012)):
+        channel = getattr(c, name)
+        channel[at] = channel[at] * (1 - plate) + plate * value
+    c.lightness[at] -= 3.0 * edge
+    c.a[at] += 1.6 * edge
+    c.height[at] -= 0.00018 * edge
+    c.gloss[at] = np.maximum(c.gloss[at], 0.85 * plate)

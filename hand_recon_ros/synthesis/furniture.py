@@ -1,60 +1,11 @@
-"""Rooms out of boxes and cylinders: what stands behind or below hands, in the optical frame of the (left) camera."""
+"""Rooms as a camera on a desk sees them behind a person: walls, furniture, plants, and the person. Level frame of the
+viewer: x right, y down, z ahead."""
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 
-from hand_recon_ros.geometry.rotations import axis_angle_to_matrix
-from hand_recon_ros.rendering.surface import Textures
 from hand_recon_ros.synthesis import materials
-
-_BOX_CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)], np.float32)
-# Four corners a side, seen from outside: top left, bottom left, bottom right, top right (y down, front towards -z).
-_BOX_SIDES = ((0, 2, 6, 4), (5, 7, 3, 1), (1, 3, 2, 0), (4, 6, 7, 5), (1, 0, 4, 5), (2, 3, 7, 6))
-
-
-@dataclass(frozen=True)
-class Solid:
-    """A textured mesh. vertices_m: (V, 3). faces, uv_faces: (F, 3). uvs: (T, 2)."""
-    vertices_m: np.ndarray
-    faces: np.ndarray
-    uvs: np.ndarray
-    uv_faces: np.ndarray
-    textures: Textures
-
-    def moved(self, rotation, translation) -> Solid:
-        """Rotated, then shifted."""
-        vertices = self.vertices_m @ np.asarray(rotation, np.float32).T + np.asarray(translation, np.float32)
-        return Solid(vertices.astype(np.float32), self.faces, self.uvs, self.uv_faces, self.textures)
-
-
-def box(size, centre, textures: Textures, turn: float = 0.0, repeat: float = 1.0) -> Solid:
-    """A box of size (3,) m, turned about the vertical; every side has its own corners, so that its edges stay sharp."""
-    corners = np.concatenate([_BOX_CORNERS[list(side)] for side in _BOX_SIDES]) * np.asarray(size, np.float32)
-    first = 4 * np.arange(6)[:, None]
-    faces = np.concatenate([first + [0, 1, 2], first + [0, 2, 3]])
-    uvs = np.tile(np.array([[0, 1], [0, 0], [1, 0], [1, 1]], np.float32) * repeat, (6, 1))
-    rotation = axis_angle_to_matrix(np.array([0.0, turn, 0.0]))
-    return Solid(corners, faces, uvs, faces, textures).moved(rotation, centre)
-
-
-def cylinder(radius: float, height: float, base, textures: Textures, top_radius: float | None = None,
-             sides: int = 28) -> Solid:
-    """An upright cylinder or cone standing on `base`, closed at the top."""
-    angle = np.linspace(0, 2 * np.pi, sides + 1)
-    ring = np.stack([np.cos(angle), 0 * angle, np.sin(angle)], 1)
-    upper = radius if top_radius is None else top_radius
-    vertices = np.concatenate([radius * ring, upper * ring - [0, height, 0], upper * ring - [0, height, 0],
-                               [[0, -height, 0]]])
-    k = np.arange(sides)
-    n = sides + 1
-    faces = np.concatenate([np.stack([k, k + 1, n + k], 1), np.stack([k + 1, n + k + 1, n + k], 1),
-                            np.stack([2 * n + k, 2 * n + k + 1, np.full(sides, 3 * n)], 1)])
-    across = angle / (2 * np.pi)
-    uvs = np.concatenate([np.stack([2 * across, 0 * across], 1), np.stack([2 * across, 1 + 0 * across], 1),
-                          np.full((n, 2), 0.5), [[0.5, 0.5]]])
-    return Solid(vertices.astype(np.float32), faces, uvs.astype(np.float32), faces, textures).moved(np.eye(3), base)
+from hand_recon_ros.synthesis.solids import Solid, box, cylinder, ellipsoid
 
 
 def plant(rng, base, height: float) -> list[Solid]:
@@ -81,13 +32,16 @@ def plant(rng, base, height: float) -> list[Solid]:
 
 
 def living_room(rng) -> list[Solid]:
-    """What a camera on a desk sees behind a person: a wall 2 to 3 m away with furniture before it."""
-    wall, floor = rng.uniform(2.0, 3.0), 0.95
-    solids = [box((9, 5, 0.1), (0, -0.6, wall + 0.05), materials.plaster(rng)),
-              box((9, 0.1, 9), (0, floor + 0.05, 2), materials.wood(rng), repeat=4.0),
+    """A wall 1.6 to 3.2 m away with furniture before it, walls to the sides."""
+    wall, floor = rng.uniform(1.6, 3.2), 0.95
+    plaster, side = _wall(rng), rng.uniform(2.4, 3.6)
+    ground = materials.wood(rng) if rng.random() < 0.6 else materials.tiles(rng)
+    solids = [box((9, 5, 0.1), (0, -0.6, wall + 0.05), plaster, repeat=2.0 if rng.random() < 0.3 else 1.0),
+              box((9, 0.1, 9), (0, floor + 0.05, 2), ground, repeat=4.0),
+              box((0.1, 5, 9), (-side, -0.6, 2), plaster), box((0.1, 5, 9), (side, -0.6, 2), plaster),
               box((9, 0.09, 0.03), (0, floor - 0.045, wall - 0.015), materials.paint(rng, (0.88, 0.87, 0.84)))]
-    makers = [_window, _pictures, _shelf, _cabinet, _door, _sofa]
-    order = rng.permutation(len(makers))[:4]
+    makers = [_window, _pictures, _shelf, _cabinet, _door, _sofa, _curtain, _board]
+    order = rng.permutation(len(makers))[:int(rng.integers(3, 6))]
     places = np.linspace(-1.05, 1.05, len(order)) * (wall / 2.4) + rng.normal(0, 0.08, len(order))
     for maker, x in zip(order, places):
         solids += makers[maker](rng, float(x), wall, floor)
@@ -159,31 +113,41 @@ def _sofa(rng, x, wall, floor) -> list[Solid]:
     return out
 
 
-def desk(rng) -> list[Solid]:
-    """What a head-mounted camera sees below it: a desk with clutter, tilted as one sees it looking down."""
-    things = [box((2.4, 0.05, 1.3), (0, 0.025, 0.1), materials.wood(rng), repeat=1.5),
-              box((6, 0.1, 6), (0, 0.8, 0), materials.fabric(rng), repeat=3.0),
-              box((6, 3, 0.1), (0, -0.7, 1.0), materials.plaster(rng))]
-    if rng.random() < 0.6:
-        mat = materials.cable(rng, materials.random_colour(rng, (15, 60)))
-        things.append(box((0.8, 0.004, 0.36), (0, -0.002, -0.05), mat))
-    keys, place = materials.keyboard(rng), (rng.normal(0, 0.05), -0.016, 0.08)
-    things.append(box((0.44, 0.028, 0.15), place, keys, rng.normal(0, 0.05)))
-    for k in range(4):      # each a little higher than the last: sheets in one plane would show through each other
-        spot = (rng.uniform(-0.6, 0.6), -0.007 - 0.003 * k, rng.uniform(-0.1, 0.3))
-        things.append(box((0.21, 0.002, 0.29), spot, materials.paper(rng), rng.normal(0, 0.4)))
-    for x in (-0.45, 0.42):
-        height = 0.0
-        for _ in range(int(rng.integers(1, 5))):
-            thick = rng.uniform(0.015, 0.04)
-            cover, middle = materials.paint(rng), (x, -0.004 - height - thick / 2, 0.33)
-            things.append(box((0.2, thick, 0.26), middle, cover, rng.normal(0, 0.2)))
-            height += thick
-    things.append(cylinder(0.04, 0.095, (rng.choice([-1, 1]) * 0.3, 0, 0.28), materials.paint(rng), 0.043))
-    things += plant(rng, (rng.uniform(-0.6, 0.6), 0, 0.5), 0.35)
-    for _ in range(3):
-        spot = (rng.uniform(-0.4, 0.4), -0.022, rng.uniform(-0.05, 0.25))
-        things.append(box((0.14, 0.009, 0.009), spot, materials.paint(rng), rng.uniform(0, 3.1)))
-    # The camera is 0.5 m above the desk and looks down by about 45 degrees.
-    down = axis_angle_to_matrix(np.array([rng.uniform(0.7, 0.85), 0.0, 0.0]))
-    return [thing.moved(down, (0.0, 0.03, 0.78)) for thing in things]
+def _curtain(rng, x, wall, floor) -> list[Solid]:
+    cloth, width = materials.fabric(rng), rng.uniform(0.8, 1.6)
+    folds = int(rng.integers(6, 14))
+    return [cylinder(0.62 * width / folds, 2.4, (x + (k / folds - 0.5) * width, floor, wall - 0.08), cloth, sides=12)
+            for k in range(folds)]
+
+
+def _board(rng, x, wall, floor) -> list[Solid]:
+    """A whiteboard, a poster or a screen."""
+    width, height = rng.uniform(0.7, 1.3), rng.uniform(0.5, 0.9)
+    front = (materials.paper, materials.picture, materials.clutter)[rng.integers(3)](rng)
+    rim = materials.paint(rng, materials.random_colour(rng, (10, 80), (0, 6)))
+    return [box((width + 0.05, height + 0.05, 0.03), (x, -0.3, wall - 0.02), rim),
+            box((width, height, 0.02), (x, -0.3, wall - 0.035), front)]
+
+
+def _wall(rng):
+    kind = rng.random()
+    if kind < 0.7:
+        return materials.plaster(rng)
+    return materials.tiles(rng) if kind < 0.82 else materials.wallpaper(rng)
+
+
+def person(rng, distance: float, skin_rgb, cloth) -> list[Solid]:
+    """Who the hands belong to, seated behind them: chest, shoulders, neck, head with hair and the traces of a face."""
+    x, chin, z = rng.normal(0, 0.04), rng.uniform(-0.16, 0.02), distance + rng.uniform(0.28, 0.5)
+    tone, hair = materials.face(rng, skin_rgb), materials.paint(rng, materials.hair_colour(rng, skin_rgb))
+    shoulders = chin + 0.13
+    solids = [ellipsoid((0.17, 0.34, 0.11), (x, shoulders + 0.27, z + 0.04), cloth),
+              ellipsoid((0.215, 0.095, 0.10), (x, shoulders + 0.04, z + 0.05), cloth),
+              cylinder(0.058, 0.16, (x, shoulders + 0.03, z + 0.03), materials.paint(rng, skin_rgb)),
+              ellipsoid((0.076, 0.115, 0.095), (x, chin - 0.10, z), tone),
+              ellipsoid((0.083, 0.10, 0.098), (x, chin - 0.135, z + 0.022), hair)]
+    if rng.random() < 0.4:      # long hair
+        solids.append(ellipsoid((0.105, 0.19, 0.06), (x, chin - 0.03, z + 0.075), hair))
+    for side in (-1, 1):
+        solids.append(ellipsoid((0.075, 0.24, 0.075), (x + 0.215 * side, shoulders + 0.24, z + 0.02), cloth))
+    return solids

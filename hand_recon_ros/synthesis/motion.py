@@ -1,28 +1,34 @@
-"""A scripted hand: smooth, human-paced motion through named poses before a camera, always in its view."""
+"""Scripted hands: smooth, human-paced motion through sampled poses before a viewer, always in every camera's view."""
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from hand_recon_ros.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from hand_recon_ros.hand_model.mirroring import mirror_points, mirror_pose, posed_hand
-from hand_recon_ros.hand_model.skinning_jax import JaxHand
+from hand_recon_ros.hand_model.mirroring import mirror_points, mirror_pose
+from hand_recon_ros.synthesis.poses import FLIPS, WRISTS, PoseSpace, wrist_rotation
 from hand_recon_ros.synthesis.rigs import CameraRig, hands_in_frame
 from hand_recon_ros.types import HANDEDNESS, checked_choice
 
+MOTIONS = ('free', 'crossing')
 MOVE_S, HOLD_S = (0.45, 0.85), (0.08, 0.30)     # time to reach a pose and to rest in it
 FINGER_LAG_S = 0.05                             # fingers do not all start at once
 TREMOR_RAD, TREMOR_M = 0.012, 0.0012
 MARGIN = 0.03                                   # of the image's width, kept free around the keypoints
-MOTIONS = ('free', 'crossing')
+TURN_OVER = 0.12                                # how often a hand turns over between two poses
 # From the viewer to the middle of the hands.
-VIEW_DISTANCES_M = {'facing': (0.52, 0.78), 'desk': (0.48, 0.78), 'egocentric': (0.42, 0.56), 'wild': (0.42, 0.80)}
+VIEW_DISTANCES_M = {'facing': (0.50, 0.78), 'desk': (0.46, 0.78), 'egocentric': (0.40, 0.56), 'wild': (0.40, 0.80)}
 # Where the middle of the hand is at home: beside the axis and below it, metres. Right hand, seen from the front it is
 # on the image's left, seen by its owner on the right.
 HOMES = {'facing': (-0.125, 0.035), 'desk': (0.115, 0.03), 'egocentric': (0.12, 0.05), 'wild': (-0.12, 0.02)}
-WANDER_M = (0.022, 0.030, 0.050)
+WANDER_M = (0.026, 0.030, 0.050)
+APPROACH, APPROACH_TO = 0.25, 0.5               # how often two hands draw near each other, and to what part
+APART_M = 0.040                                 # least distance of two hands' joints: flesh is that thick
+CROSSING_S, CROSSING_DEPTH_M, FOREARM_M = (2.4, 4.5), 0.095, 0.32
+SPREAD_M = 0.15
+TRIES = 12                                      # whole motions drawn until one is in view and clear of itself
+SWAY_RAD = np.radians((2.5, 4.0, 1.5))          # of a head: nod, turn, tilt
 
 
 @dataclass(frozen=True)
@@ -33,49 +39,127 @@ class HandMotion:
     translations: np.ndarray
 
 
-def script_motions(hand: JaxHand, named_poses: Mapping[str, np.ndarray], shape, handednesses: tuple[str, ...],
-                   frame_count: int, fps: float, view: str, kind: str, rig: CameraRig, T_first_viewer: np.ndarray,
-                   distance_m: float, rng: np.random.Generator) -> tuple[HandMotion, ...]:
+@dataclass(frozen=True)
+class _Script:
+    """A right hand (a left one as its mirror image) about its own place. poses: (N, 48). keypoints: (N, 21, 3) with
+    the wrist as at rest. home, wander: (N, 3) m. centres: (N, 3), the middle of the palm in keypoints' frame."""
+    poses: np.ndarray
+    keypoints: np.ndarray
+    centres: np.ndarray
+    home: np.ndarray
+    wander: np.ndarray
+
+
+def script_motions(space: PoseSpace, handednesses: tuple[str, ...], frame_count: int, fps: float, view: str, kind: str,
+                   rig: CameraRig, T_first_viewer: np.ndarray, distance_m: float,
+                   rng: np.random.Generator) -> tuple[HandMotion, ...]:
     """One motion a hand, in view of every camera of the rig, before a viewer (T_first_viewer (4, 4)) distance_m away.
 
-    ValueError for no frames, an unknown view, or cameras that cannot all see a hand.
+    kind: 'free', or 'crossing': the hands pass one before the other and back. Fingers pass through no other finger in
+    the poses between which they move, and hands not through each other. ValueError for no frames, an unknown view or
+    kind, or cameras that cannot all see the hands.
     """
-    return tuple(_script_motion(hand, named_poses, shape, handedness, frame_count, fps, view, rig, T_first_viewer,
-                                distance_m, rng) for handedness in handednesses)
-
-
-def _script_motion(hand, named_poses, shape, handedness, frame_count, fps, view, rig, T_first_viewer, distance_m,
-                   rng) -> HandMotion:
-    checked_choice('handedness', handedness, HANDEDNESS)
     checked_choice('view', view, tuple(HOMES))
+    checked_choice('motion', kind, MOTIONS)
+    for handedness in handednesses:
+        checked_choice('handedness', handedness, HANDEDNESS)
     if frame_count < 1 or not fps > 0:
         raise ValueError(f'frames: {frame_count} at {fps} Hz, expected at least 1 at a positive rate')
     times = np.arange(frame_count) / fps
+    two = len(handednesses) == 2
+    nearer = rng.choice([-1.0, 1.0])
+    period = max(CROSSING_S[0], min(rng.uniform(*CROSSING_S), times[-1]))
+    crossing = np.pi * _smooth_wave(times / period) if kind == 'crossing' else None
+    # Less wandering and more distance both bring hands into view: whatever changes the picture least comes first.
+    ways = [(reach, away) for reach in (1.0, 0.8, 0.6, 0.4, 0.2, 0.0) for away in (0.0, 0.06, 0.12, 0.2, 0.3, 0.4, 0.5)]
+    ways.sort(key=lambda way: 0.2 * (1.0 - way[0]) + way[1])
+    for attempt in range(TRIES):
+        clearance = nearer * CROSSING_DEPTH_M * (1 + 0.15 * attempt)
+        scripts = [_script(space, times, view, distance_m, crossing, clearance * (-1) ** k, two, rng)
+                   for k in range(len(handednesses))]
+        for reach, away in ways:
+            placed = [_placed(space, script, side, reach, away, T_first_viewer)
+                      for script, side in zip(scripts, handednesses)]
+            if two and _closest_m(*(keypoints for _, keypoints in placed)) < APART_M:
+                continue
+            if all(_in_view(keypoints, rig) for _, keypoints in placed):
+                return tuple(motion for motion, _ in placed)
+    raise ValueError(f'cameras: a hand leaves the view of at least one, or meets the other, at {distance_m:.2f} to '
+                     f'{distance_m + ways[-1][1]:.2f} m, expected a wider view or a shorter baseline')
+
+
+def motion_keypoints(space: PoseSpace, motion: HandMotion) -> np.ndarray:
+    """(N, 21, 3) m in the first camera's frame, tips within some millimetres of the mesh's."""
+    poses, translations = motion.poses.astype(np.float64), motion.translations.astype(np.float64)
+    left = motion.handedness == 'left'
+    if left:
+        poses, translations = mirror_pose(poses), mirror_points(translations)
+    keypoints = space.capsules.keypoints(poses) + translations[:, None]
+    return mirror_points(keypoints) if left else keypoints
+
+
+def head_sway(frame_count: int, fps: float, rng: np.random.Generator) -> np.ndarray:
+    """(N, 3, 3): how a head's cameras turn against the room, slowly and unevenly."""
+    angles = SWAY_RAD * _tremor(0.35 * np.arange(frame_count) / fps, 3, rng)
+    return axis_angle_to_matrix(angles)
+
+
+def _script(space, times, view, distance_m, crossing, clearance, two, rng) -> _Script:
+    """crossing: (N,) 0 at home to pi on the other side, or None. clearance: how much nearer the hand
+    then passes, m."""
     keys = _key_times(times[-1], rng)
-    fingers = _finger_angles(named_poses, keys, times, rng)
-    rotations = _wrist_rotations(view, keys, times, rng)
-    poses = np.concatenate([matrix_to_axis_angle(rotations), fingers], 1).astype(np.float32)
-    # Place the hand by the middle between wrist and middle knuckle, which a pose's translation does not name.
-    centres = np.concatenate([hand(part, shape, np.zeros(3))[1][:, [0, 9]].mean(1)
-                              for part in np.array_split(poses, -(-frame_count // 64))])
-    wrist = hand(np.zeros(48), shape, np.zeros(3))[1][0].astype(np.float64)
-    wander = _smoothed(rng.uniform(-1, 1, (len(keys), 3)), keys, times)
-    wander = wander + TREMOR_M / np.array(WANDER_M) * _tremor(times, 3, rng)
-    home = np.array([*HOMES[view], distance_m])
-    # Less wandering and more distance both bring a hand into view: whatever changes the picture least comes first.
-    ways = [(reach, away) for reach in (1.0, 0.8, 0.6, 0.4, 0.2, 0.0) for away in (0.0, 0.06, 0.12, 0.2, 0.3)]
-    for reach, away in sorted(ways, key=lambda way: 0.2 * (1.0 - way[0]) + way[1]):
-        spread = 1.0 + away / home[2]     # farther off, there is more room to the sides
-        places = home * [spread, 1.0, 1.0] + [0, 0, away] + reach * wander * WANDER_M
-        handed_poses, translations = poses, places - centres
-        if handedness == 'left':
-            handed_poses, translations = mirror_pose(poses), mirror_points(translations)
-        moved = hands_in_frame(T_first_viewer, handed_poses, translations, wrist, handedness)
-        motion = HandMotion(handedness, *(array.astype(np.float32) for array in moved))
-        if _in_view(hand, motion, shape, rig):
-            return motion
-    raise ValueError(f'cameras: the {handedness} hand leaves the view of at least one, expected a wider view or a '
-                     'shorter baseline')
+    fingers = _finger_angles(space, keys, times, rng)
+    angles = _wrist_angles(view, keys, times, rng)
+    home = np.tile([*HOMES[view], distance_m], (len(times), 1))
+    if crossing is not None:
+        home[:, 0] *= np.cos(crossing)
+        home[:, 2] -= (0.7 if clearance > 0 else 1.3) * clearance * np.sin(np.minimum(crossing, 0.5 * np.pi))
+        # Forearms stay in planes one behind the other. The elbow stays where it is: the forearm leans after the hand.
+        angles[:, :2] *= 0.4
+        angles[:, 0] += np.arctan2(home[:, 0] - HOMES[view][0], FOREARM_M)
+    elif two:
+        near = np.where(rng.random(len(keys)) < APPROACH, APPROACH_TO, 1.0)
+        home[:, 0] *= _smoothed(near, keys, times)
+    rotations = wrist_rotation(angles)
+    poses = np.concatenate([matrix_to_axis_angle(rotations), fingers], 1)
+    keypoints = space.capsules.keypoints(poses)
+    wander = WANDER_M * _smoothed(rng.uniform(-1, 1, (len(keys), 3)), keys, times)
+    if crossing is not None:
+        wander *= 0.5
+    # A hand is placed by the middle between wrist and middle knuckle, which a pose's translation does not name.
+    return _Script(poses, keypoints, keypoints[:, [0, 9]].mean(1), home, wander + TREMOR_M * _tremor(times, 3, rng))
+
+
+def _placed(space, script, handedness, reach, away, T_first_viewer) -> tuple[HandMotion, np.ndarray]:
+    """The motion and its keypoints (N, 21, 3) in the first camera's frame."""
+    spread = 1.0 + min(away, SPREAD_M) / script.home[:, 2]      # farther off, there is more room to the sides
+    places = script.home + reach * script.wander
+    places[:, 0] += (spread - 1.0) * script.home[:, 0]
+    places[:, 2] += away
+    poses, translations = script.poses, places - script.centres
+    keypoints = script.keypoints + translations[:, None]
+    if handedness == 'left':
+        poses, translations, keypoints = mirror_pose(poses), mirror_points(translations), mirror_points(keypoints)
+    moved = hands_in_frame(T_first_viewer, poses, translations, space.capsules.wrist_m, handedness)
+    keypoints = keypoints @ T_first_viewer[:3, :3].T + T_first_viewer[:3, 3]
+    return HandMotion(handedness, *(array.astype(np.float32) for array in moved)), keypoints
+
+
+def _closest_m(one, other) -> float:
+    """Least distance of any two of keypoints (N, 21, 3) at one time."""
+    return float(np.linalg.norm(one[:, :, None] - other[:, None], axis=-1).min())
+
+
+def _in_view(keypoints, rig: CameraRig) -> bool:
+    return all(camera.inside(rig.project(k, keypoints), -MARGIN * camera.width).all()
+               for k, camera in enumerate(rig.cameras))
+
+
+def _smooth_wave(phase) -> np.ndarray:
+    """0 at whole numbers, 1 half way between, standing still for a moment at both."""
+    place = np.abs((phase % 1.0) * 2 - 1)
+    place = 1 - np.clip((place - 0.12) / 0.76, 0, 1)
+    return place ** 3 * (10 - 15 * place + 6 * place * place)
 
 
 def _key_times(last: float, rng) -> np.ndarray:
@@ -114,52 +198,26 @@ def _tremor(times: np.ndarray, channels: int, rng) -> np.ndarray:
     return out
 
 
-def _finger_angles(named_poses, keys, times, rng) -> np.ndarray:
-    """(N, 45) axis-angle of the finger joints."""
-    rounds = 1 + len(keys) // len(named_poses)
-    names = ['spread'] + [name for _ in range(rounds) for name in _shuffled(named_poses, rng)]
-    targets = np.stack([np.asarray(named_poses[name], float)[3:] for name in names[:len(keys)]])
-    targets = targets * rng.uniform(0.88, 1.0, (len(keys), 1))
+def _finger_angles(space: PoseSpace, keys, times, rng) -> np.ndarray:
+    """(N, 45) axis-angle of the finger joints; the first pose is an open hand, as people begin."""
+    targets = [space.pose(space.library['spread'] * rng.uniform(0.6, 1.0))]
+    targets += [space.pose(space.sample_angles(rng)) for _ in keys[1:]]
+    targets = np.stack(targets)[:, 3:].reshape(-1, 5, 9)
     out = np.empty((len(times), 5, 9))
     for finger in range(5):
         lag = rng.uniform(-FINGER_LAG_S, FINGER_LAG_S)
-        out[:, finger] = _smoothed(targets.reshape(-1, 5, 9)[:, finger], keys, np.clip(times - lag, 0, None))
+        out[:, finger] = _smoothed(targets[:, finger], keys, np.clip(times - lag, 0, None))
     return out.reshape(len(times), 45) + TREMOR_RAD * _tremor(times, 45, rng)
 
 
-def _shuffled(named_poses, rng) -> list[str]:
-    names = sorted(named_poses)
-    return [names[k] for k in rng.permutation(len(names))]
-
-
-def _wrist_rotations(view: str, keys, times, rng) -> np.ndarray:
-    """(N, 3, 3) of a right hand: rest frame (fingers -x, back +y, thumb +z) to the camera's, fingers upwards."""
-    count = len(keys)
-    palm_shown = np.zeros(count)
-    if view in ('facing', 'wild'):
-        palm_shown[:] = rng.random() < 0.75
-        # Now and then the hand turns over; slowly is enough for a forearm.
-        for k in range(2, count):
-            palm_shown[k:] = 1 - palm_shown[k:] if rng.random() < 0.12 else palm_shown[k:]
-    inward = 6 if view in ('facing', 'wild') else -10     # elbows stand outwards
-    roll = np.radians(inward + rng.uniform(-16, 16, count))
-    pitch = np.radians(rng.uniform(-22, 22, count) + (-18 if view in ('egocentric', 'desk') else 0))
-    turn = np.radians(rng.uniform(-32, 32, count)) + np.pi * (1 - palm_shown)
-    rest = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])     # fingers up, palm to the camera, thumb to its right
-    # Interpolated as angles: the shortest way between quaternions could turn a forearm the impossible way round.
-    angles = _smoothed(np.stack([roll, pitch, turn], 1), keys, times) + TREMOR_RAD * _tremor(times, 3, rng)
-    zero = np.zeros(len(times))
-    lean = axis_angle_to_matrix(np.stack([zero, zero, angles[:, 0]], 1))
-    nod = axis_angle_to_matrix(np.stack([angles[:, 1], zero, zero], 1))
-    twist = axis_angle_to_matrix(np.stack([zero, angles[:, 2], zero], 1))
-    return lean @ nod @ twist @ rest
-
-
-def _in_view(hand: JaxHand, motion: HandMotion, shape, rig: CameraRig) -> bool:
-    count = len(motion.poses)
-    for part in np.array_split(np.arange(count), -(-count // 64)):
-        _, keypoints = posed_hand(hand, motion.poses[part], shape, motion.translations[part], motion.handedness)
-        for k, camera in enumerate(rig.cameras):
-            if not camera.inside(rig.project(k, keypoints), -MARGIN * camera.width).all():
-                return False
-    return True
+def _wrist_angles(view: str, keys, times, rng) -> np.ndarray:
+    """(N, 3) of wrist_rotation. Interpolated as angles: the shortest way between rotations could turn a forearm the
+    impossible way round."""
+    ranges = np.radians(WRISTS[view])
+    targets = rng.uniform(ranges[:, 0], ranges[:, 1], (len(keys), 3))
+    turned = np.full(len(keys), rng.random() < FLIPS[view])
+    for k in range(2, len(keys)):
+        turned[k:] = ~turned[k:] if rng.random() < TURN_OVER else turned[k:]
+    # The side that is not the usual one is reached by turning back, towards 0, not on beyond 180 degrees.
+    targets[:, 2] += np.where(turned, np.pi if ranges[2].mean() < 1 else -np.pi, 0.0)
+    return _smoothed(targets, keys, times) + TREMOR_RAD * _tremor(times, 3, rng)

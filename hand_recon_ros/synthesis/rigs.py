@@ -12,7 +12,7 @@ import numpy as np
 from hand_recon_ros.geometry.cameras import Camera
 from hand_recon_ros.geometry.rigs import StereoRig
 from hand_recon_ros.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from hand_recon_ros.hand_model.mirroring import mirror_points, mirror_pose
+from hand_recon_ros.hand_model.mirroring import mirror_points
 from hand_recon_ros.types import checked_choice
 
 RIGS = ('mono', 'rectified', 'wide', 'headset')
