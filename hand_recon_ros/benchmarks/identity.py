@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> dict:
     prepare_jax()
     model = load_hand_model(MODEL)
     response = response_of(args.detector, args.offsets, model)
-    outlined, plain = ShapeCalibration(model, response), ShapeCalibration(model, response, outlines=False)
+    outlined, plain = (ShapeCalibration(model, response, outlines=outlines) for outlines in (True, False))
     solvers, consensus = dict(zip(MODES, (outlined, plain, plain, plain))), ShapeConsensus(model)
     cases = [Case(f'{mode}, {name}, K = {args.frames}', mode, args.frames, name == 'attention', PAPER_MM[name])
              for mode in MODES for name in PAPER_MM]

@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 CURVE = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80)
+UNLIKELY_SHAPE = 2.8        # one adult in twenty has any of ten numbers beyond
 HELP = "one person's hand shape from a recording of that person's hands: an identity for all stages"
 
 
@@ -33,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--detector', default='mediapipe', help='mediapipe or openvino (default %(default)s)')
     parser.add_argument('--offsets', default='real',
                         help="detector's landmark table: real, synthetic or a file (%(default)s)")
-    parser.add_argument('--no-outlines', action='store_true',
-                        help='landmarks only: faster, and blind to what they hide')
+    parser.add_argument('--outlines', action='store_true',
+                        help="fit the hand's outline in the images too: twice as exact on renders, unproven on real hands")
     parser.add_argument('--json', metavar='FILE', help='write the figures for machines')
     parser.add_argument('--plot', metavar='FILE', help='width and length over the number of sights, .png')
 
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     model = load_hand_model(args.model)
     response = response_of(args.detector, args.offsets, model)
     source = _source(args, model)
-    calibration = ShapeCalibration(model, response, outlines=not args.no_outlines)
+    calibration = ShapeCalibration(model, response, outlines=args.outlines)
     collector = IdentityCollector(calibration, args.frames, stereo=source.rig is not None)
     seen = refused = 0
     with source:
@@ -84,6 +85,10 @@ def run(args: argparse.Namespace) -> int:
           f'length {size.length_mm:.1f} +- {size.length_std_mm:.1f} mm '
           '(index to ring knuckle; wrist to middle fingertip)')
     print(f'{len(collector)} of {seen} sights used; scale {scale}; written to {path}')
+    farthest = float(np.abs(result.identity.shape).max())
+    if farthest > UNLIKELY_SHAPE:
+        print(f'hand-recon calibrate: a shape number of {farthest:.1f} standard deviations, expected at most '
+              f'{UNLIKELY_SHAPE:g}: check rig and landmark table, and look at the mesh', file=sys.stderr)
     if len(collector) < args.frames:
         print(f'hand-recon calibrate: {len(collector)} of {args.frames} frames gathered; '
               'more postures and views would help', file=sys.stderr)

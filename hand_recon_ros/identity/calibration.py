@@ -37,10 +37,11 @@ class ShapeCalibration:
     """Paper 5's personalisation on sights of any estimator. Not thread-safe.
 
     outlines: where the sights' frames carry images, the hand's outline in them is fitted too, after the landmarks.
+    Checked on renders, whose shapes the model can take; on real hands, thicker or thinner than the model's, not yet.
     """
 
     def __init__(self, model: HandModel, response: LandmarkResponse, confidence: ShapeConfidence = ShapeConfidence(),
-                 outlines: bool = True):
+                 outlines: bool = False):
         self.model, self._bundle, self._confidence = model, ShapeBundle(model, response), confidence
         self.measures = HandMeasures(model)
         self._finder = OutlineFinder(model) if outlines else None
