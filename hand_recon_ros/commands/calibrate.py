@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--offsets', default='real',
                         help="detector's landmark table: real, synthetic or a file (%(default)s)")
     parser.add_argument('--outlines', action='store_true',
-                        help="fit the hand's outline in the images too: twice as exact on renders, unproven on real hands")
+                        help="fit the hand's outline in the images too: twice as exact on renders, "
+                             'unproven on real hands')
     parser.add_argument('--json', metavar='FILE', help='write the figures for machines')
     parser.add_argument('--plot', metavar='FILE', help='width and length over the number of sights, .png')
 
@@ -78,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
     figures = {'name': args.name, 'model': model.name, 'metric': metric, 'scale': scale, 'frames': len(collector),
                'hands_seen': seen, 'width_mm': size.width_mm, 'width_std_mm': size.width_std_mm,
                'length_mm': size.length_mm, 'length_std_mm': size.length_std_mm,
-               'shape': result.identity.shape.tolist(), 'shape_std': result.identity.shape_std.tolist(), 'weights': result.weights.tolist(), 'file': str(path)}
+               'shape': result.identity.shape.tolist(), 'shape_std': result.identity.shape_std.tolist(),
+               'weights': result.weights.tolist(), 'file': str(path)}
     if args.plot:
         figures['curve'] = curve(calibration, collector.sights)
     print(f'{args.name}: width {size.width_mm:.1f} +- {size.width_std_mm:.1f} mm, '
