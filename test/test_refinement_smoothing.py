@@ -77,7 +77,8 @@ def test_a_hand_at_rest_stays_and_the_shape_is_averaged(model, moving):
     estimate = moving[1][0]
     for method in ('one_euro', 'constant_velocity'):
         out = through(HandSmoother(model, method), still(estimate, 5))[-1]
-        assert out.joints_m == pytest.approx(estimate.joints_m, abs=1e-5) and out.pose == pytest.approx(estimate.pose, abs=1e-5)
+        assert out.joints_m == pytest.approx(estimate.joints_m, abs=1e-5)
+        assert out.pose == pytest.approx(estimate.pose, abs=1e-5)
     shapes = [np.full(len(estimate.shape), value) for value in (0.0, 1.0, 0.5, 0.1)]
     out = through(HandSmoother(model), [replace(estimate, shape=shape) for shape in shapes])[-1]
     assert out.shape == pytest.approx(np.full(len(estimate.shape), 0.4), abs=1e-6)
@@ -95,15 +96,16 @@ def test_the_filters_follow_their_equations():
         for k in range(1, 200):
             turn = axis_angle_to_matrix(np.array([[0.0, 0.5 * k / 30, 0.0]]))
             state, stated = filtering.step(state, 0.3 * k / 30 * np.eye(6)[0], turn, 1 / 30)
-        assert (0.3 * 199 / 30 - state.position[0]) / 0.3 == pytest.approx(expected_s, abs=1e-6) and stated == expected_s
+        assert (0.3 * 199 / 30 - state.position[0]) / 0.3 == pytest.approx(expected_s, abs=1e-6)
+        assert stated == expected_s
         assert state.speed[0] == pytest.approx(0.3, abs=1e-6) and state.turning[0, 1] == pytest.approx(0.5, abs=1e-6)
 
 
 def test_a_lost_hand_goes_on_for_200_ms_with_growing_doubt_and_falling_score(model, moving):
     base = moving[1][0]
     speed_m = 0.3 / FPS
-    path = [replace(base, joints_m=base.joints_m + [k * speed_m, 0, 0], vertices_m=base.vertices_m + [k * speed_m, 0, 0],
-                    translation=base.translation + [k * speed_m, 0, 0]) for k in range(30)]
+    path = [replace(base, **{name: getattr(base, name) + [k * speed_m, 0, 0]
+                             for name in ('joints_m', 'vertices_m', 'translation')}) for k in range(30)]
     smoother = HandSmoother(model, 'constant_velocity')
     last = through(smoother, path)[-1]
     predicted = [smoother.smooth([], (30 + k) * STEP_NS) for k in range(7)]
@@ -133,7 +135,8 @@ def test_restart_on_backward_stamps_gaps_and_changed_hands(model, moving):
     (out,) = smoother.smooth([replace(other, handedness='left')], STEP_NS)
     assert out.handedness == 'left' and (out.joints_m == other.joints_m).all()
     # The same hand under a new id is not shown twice; another hand's prediction stays.
-    assert [hand.track_id for hand in smoother.smooth([replace(other, handedness='left', track_id=5)], 2 * STEP_NS)] == [5]
+    renamed = replace(other, handedness='left', track_id=5)
+    assert [hand.track_id for hand in smoother.smooth([renamed], 2 * STEP_NS)] == [5]
     far = replace(other, handedness='left', track_id=6, joints_m=other.joints_m + [0.3, 0, 0])
     assert [hand.track_id for hand in smoother.smooth([far], 3 * STEP_NS)] == [6, 5]
 
@@ -144,8 +147,8 @@ def test_none_only_predicts_and_bad_settings_are_refused(model, moving):
     assert all(a is b for a, b in zip(out, moving[1][:5])) and smoother.lag_s == 0
     assert len(smoother.smooth([], 5 * STEP_NS)) == 1
     assert HandSmoother(model, predict_s=0).smooth([], 0) == []
-    for settings, message in (({'method': 'magic'}, "'magic', expected one of none"), ({'predict_s': 0.5}, 'predict_s: 0.5'),
-                              ({'max_gap_s': 0}, 'max_gap_s: 0')):
+    for settings, message in (({'method': 'magic'}, "'magic', expected one of none"),
+                              ({'predict_s': 0.5}, 'predict_s: 0.5'), ({'max_gap_s': 0}, 'max_gap_s: 0')):
         with pytest.raises(ValueError, match=message):
             HandSmoother(model, **settings)
     with pytest.raises(ValueError, match='least_hz: 0'):

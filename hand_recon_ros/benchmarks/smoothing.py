@@ -72,8 +72,8 @@ def simulated(frames: int, seed: int) -> tuple[np.ndarray, list[HandEstimate]]:
 
 
 def jitter_and_lag(points_m: np.ndarray, true_m: np.ndarray) -> dict[str, float]:
-    """Of keypoints (N, 21, 3): mean error mm, mean second difference of the error mm/frame^2, and by how many frames the
-    truth must be delayed to be nearest."""
+    """Of keypoints (N, 21, 3): mean error mm, mean second difference of the error mm/frame^2, and by how many frames
+    the truth must be delayed to be nearest."""
     error = points_m - true_m
     frames = np.arange(len(true_m))
     inner = slice(round(LAGS[-1]) + 1, None)

@@ -221,15 +221,13 @@ class RigHealth:
             senseless = float(np.mean([not sight.sensible for sight in sights]))
             if senseless > 1 - FEW:
                 return [RigFault('unexplained', f'{100 * senseless:.0f} % of {len(sights)} pairs of hands make no '
-                                                f'sense by '
-                                 'the rig, and no single fault explains it: the calibration is not of these cameras')]
+                                 'sense by the rig, and no single fault explains it: the calibration is not of these cameras')]
             return []
         return [self._named(explanation, sights, size)]
 
     def _named(self, e: Explanation, sights, size: float) -> RigFault:
-        bias = f'epipolar residual of {e.before_px:.1f} px rms ({100 * e.before_px / size:.1f} % of the hand) falls '
-               f'to ' \
-               f'{e.after_px:.1f} px with'
+        bias = (f'epipolar residual of {e.before_px:.1f} px rms ({100 * e.before_px / size:.1f} % of the hand) falls '
+                f'to {e.after_px:.1f} px with')
         given = float(np.median([np.abs(sight.residual).mean() / sight.size_px for sight in sights]))
         exchanged = float(np.median([sight.exchanged for sight in sights]))
         if given > EXCHANGED_LEAST and exchanged * size < 0.85 * e.after_px and exchanged < 0.6 * given:
