@@ -77,12 +77,15 @@ class StereoHandDetector:
 
     def __init__(self, rig: StereoRig, max_hands: int = 2, min_detection_score: float = 0.5,
                  min_tracking_score: float = 0.5, threads: int = 1, precision: str = 'auto', paired: bool = True):
-        self.rig, self.max_hands = rig, checked_max_hands(max_hands)
-        self._paired = bool(paired) and rig.is_rectified
+        self.max_hands, self._wants_paired = checked_max_hands(max_hands), bool(paired)
         self._networks = HandNetworks((1, 2, 4), min_detection_score, min_tracking_score, threads, precision)
         self._next_id = 0
-        self._stamp_ns: int | None = None
-        self._forget()
+        self.use(rig)
+
+    def use(self, rig: StereoRig) -> None:
+        """Another rig from now on; the hands followed so far are forgotten."""
+        self.rig, self._paired = rig, self._wants_paired and rig.is_rectified
+        self.restart()
 
     def detect(self, left: Frame, right: Frame,
                predicted: list[PredictedHand] | None = None) -> tuple[list[HandKeypoints], list[HandKeypoints]]:
