@@ -41,7 +41,7 @@ def generate_launch_description():
         DeclareLaunchArgument('params_file', default_value=os.path.join(config, 'stereo.yaml'),
                               description='Parameters of all nodes; /**/tailor_node holds in any namespace.'),
         DeclareLaunchArgument('left_image', default_value='left/image_rect',
-                              description='Base topic of the left images; parameter image_transport: raw or compressed.'),
+                              description='Base topic of the left images; parameter image_transport.'),
         DeclareLaunchArgument('right_image', default_value='right/image_rect',
                               description='Base topic of the right images.'),
         DeclareLaunchArgument('left_camera_info', default_value='left/camera_info',

@@ -19,7 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for rig, options in _OPTIONS.items():
         for name, default in options.items():
             what = 'calibration that comes with them' if 'info' in name else 'camera images'
-            parser.add_argument('--' + name.replace('_', '-'), metavar='TOPIC', help=f'{rig}: {what} (default: {default})')
+            parser.add_argument('--' + name.replace('_', '-'), metavar='TOPIC',
+                                help=f'{rig}: {what} (default: {default})')
     parser.add_argument('--overlay', action='store_true',
                         help='also draw the meshes over the (left) images (hands/overlay)')
     parser.add_argument('--use-sim-time', action='store_true', help='follow /clock of a replayed recording')

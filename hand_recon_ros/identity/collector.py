@@ -102,6 +102,10 @@ class IdentityCollector:
             return self._progress(True, '')
         return self._progress(*self._replaced(candidate))
 
+    def missed(self, why: str) -> Progress:
+        """Where the gathering stands when there was no sight to offer."""
+        return self._progress(False, why)
+
     def calibrate(self, name: str = '') -> Calibration:
         """Identity of what was gathered so far; ValueError before the first sight."""
         return self._calibration.calibrate(self.sights, name, [kept.quality for kept in self._kept])

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -32,6 +32,10 @@ class StoredIdentity:
     frames: int
     date: str
     scale: str
+
+    def named(self, name: str) -> StoredIdentity:
+        """The same under another name."""
+        return replace(self, identity=replace(self.identity, name=name))
 
 
 def default_folder() -> Path:
