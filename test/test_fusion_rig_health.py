@@ -61,7 +61,7 @@ def test_the_fault_is_named_within_5_s(kind, name, rig, options, expected):
     first, report = watched(rig, kind, seed=1, **options)
     assert list(first) == [name] and first[name] <= 5.0
     assert len(report.faults) == 1 and expected in report.faults[0].text, report
-    assert report.seconds == pytest.approx(4.95, abs=0.2)
+    assert report.seconds == pytest.approx(4.8, abs=0.4)
 
 
 def test_a_wrong_sign_shows_where_cameras_are_not_parallel_and_is_doubted_where_they_are():

@@ -31,6 +31,7 @@ SENSIBLE_RESIDUAL, SENSIBLE_PALM = 0.15, 1.8        # as fusion.association: sha
 HEALTHY_RESIDUAL, MUCH_BETTER, EXCHANGED_LEAST = 0.06, 0.35, 0.04
 GROSS_S, FINE_S = 1.5, 2.5          # seconds of hands in both views before a verdict
 FEW, MOST = 0.3, 0.6                # of the pairs that make sense by the stated, and by the other rig
+JUDGED_EVERY_NS = 500_000_000
 LONGEST_STEP_S = 0.15               # neighbouring instants farther apart tell no speed
 ADULT_RANGE, IDENTITY_RANGE = 1.35, 1.05
 
@@ -100,6 +101,7 @@ class RigHealth:
         self._recent: deque[tuple[int, dict]] = deque(maxlen=3)
         self._looked_ns: int | None = None
         self._verdict: RigReport | None = None
+        self._judged_ns = 0
 
     def add(self, stamp_ns: int, left: list[HandKeypoints], right: list[HandKeypoints],
             palm_length_m: dict[str, float] | None = None) -> None:
@@ -124,13 +126,13 @@ class RigHealth:
             if moving:
                 speed = (after[side][1].points_px - before[side][1].points_px).astype(np.float64) / span_s
             self._sights.append(self._sight(now_ns, one, other, speed, moving, (palm_length_m or {}).get(side)))
-            self._looked_ns, self._verdict = now_ns, None
+            self._looked_ns = now_ns
         self._shorten()
 
     def report(self) -> RigReport:
-        """What is known now."""
-        if self._verdict is None:
-            self._verdict = self._judged()
+        """What is known now, as of half a second ago at most."""
+        if self._verdict is None or (self._looked_ns or 0) - self._judged_ns >= JUDGED_EVERY_NS:
+            self._verdict, self._judged_ns = self._judged(), self._looked_ns or 0
         return self._verdict
 
     def _shorten(self) -> None:

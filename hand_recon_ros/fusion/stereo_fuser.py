@@ -56,7 +56,12 @@ class StereoFuser:
         options = {} if method == 'weights' else {'noise': noise}
         self._fusion = METHODS[method](model, offsets_m, max_hands=max_hands, **options)
         self._estimator = ClosedFormIk(model, offsets_m)
-        self._association, self._tracks = association, StereoTracks(max_gap_s)
+        self._association, self._max_gap_s = association, max_gap_s
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all hands: what comes next is another recording."""
+        self._tracks = StereoTracks(self._max_gap_s)
 
     def fuse(self, rig: StereoRig, left: View, right: View, identities: dict[int, HandIdentity] | None = None,
              default_identity: HandIdentity | None = None) -> list[FusedHand]:
