@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from hand_recon_ros.detection.detector import Detector
 from hand_recon_ros.detection.mediapipe_detector import MediaPipeDetector
 from hand_recon_ros.detection.offsets import load_offsets
-from hand_recon_ros.detection.registry import build_stereo_detector, chosen_backend
+from hand_recon_ros.detection.paired_detectors import PairedDetectors
+from hand_recon_ros.detection.registry import build_detector, build_stereo_detector, chosen_backend
 from hand_recon_ros.detection.tracking import HandTracker
 from hand_recon_ros.estimation.registry import build_estimator
 from hand_recon_ros.estimation.rehearsal import rehearse
@@ -17,7 +18,7 @@ from hand_recon_ros.fusion.stereo_fuser import FusedHand, StereoFuser, View
 from hand_recon_ros.geometry.rigs import StereoRig
 from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.refinement.tailor import Tailor
-from hand_recon_ros.types import Frame, HandEstimate, HandIdentity, HandKeypoints
+from hand_recon_ros.types import Frame, HandEstimate, HandIdentity, HandKeypoints, checked_choice
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,11 @@ class MonoPipeline:
 class StereoSettings:
     """What the stereo pipeline is made of; the same names as the nodes' parameters.
 
+    mode: 'video' follows hands from frame to frame, 'image' looks at each pair of images anew and harder.
     fusion: its method, 'joint', 'triangulation' or 'weights'. detector: 'openvino', 'mediapipe' or 'auto'. tailor: of
     the single views, before they are fused.
     """
+    mode: str = 'video'
     fusion: str = 'joint'
     detector: str = 'auto'
     model: str = 'open_hand'
@@ -141,9 +144,7 @@ class StereoPipeline:
         """detector: one of both views to use instead of the settings', see detection.registry.build_stereo_detector."""
         self.settings, self.rig = settings, rig
         self.model = load_hand_model(settings.model)
-        self._detector = detector or build_stereo_detector(
-            chosen_backend(settings.detector), rig, settings.max_hands, settings.min_detection_score,
-            max_gap_s=settings.max_gap_s)
+        self._detector = detector or _stereo_detector(rig, settings)
         self.offsets_m = load_offsets(self._detector.name, settings.offsets).offsets_m
         self._estimator = build_estimator(settings.estimator, self.model, self.offsets_m)
         if self._estimator.needs_image:
@@ -201,3 +202,12 @@ class StereoPipeline:
     def close(self) -> None:
         """Release the detector."""
         self._detector.close()
+
+
+def _stereo_detector(rig: StereoRig, settings: StereoSettings):
+    backend = chosen_backend(settings.detector)
+    if checked_choice('mode', settings.mode, ('video', 'image')) == 'video':
+        return build_stereo_detector(backend, rig, settings.max_hands, settings.min_detection_score,
+                                     max_gap_s=settings.max_gap_s)
+    left, right = (build_detector(backend, 'image', settings.max_hands, settings.min_detection_score) for _ in range(2))
+    return PairedDetectors(left, right, settings.max_gap_s)

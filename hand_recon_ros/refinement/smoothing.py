@@ -1,7 +1,13 @@
 """Hands smoothed over time at a low, known lag, and carried on for a moment where a frame shows none.
 
 Off in evaluation, on in live use. A hand's wrist moves on SE(3), its 15 joints on SO(3): all are filtered as such, the
-shape is averaged, and the mesh is posed anew, so that mesh and joints agree. `hand-recon bench smoothing` measures it.
+shape is averaged, and the mesh is posed anew, so that mesh and joints agree.
+
+`hand-recon bench smoothing`, 20 s of scripted motion at 30 Hz with the noise of a fused hand:
+    method              jitter mm/frame^2   lag frames   error mm   error mm after 67, 133, 200 ms unseen
+    none                             11.0          0.0       6.78                        10.4  14.9  17.9
+    one_euro                         3.37          1.0       6.46                         9.5  15.5  18.0
+    constant_velocity                5.78          0.2       6.16                        10.2  15.9  18.1
 """
 from __future__ import annotations
 
