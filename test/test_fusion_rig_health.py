@@ -98,7 +98,7 @@ def true_palm_m(points_m):
     return float(np.mean([np.linalg.norm(points_m[:, 0] - points_m[:, k], axis=-1) for k in (5, 9, 13, 17)]))
 
 
-@pytest.mark.parametrize('kind, error', [('rectified', 0), ('rectified', 1), ('wide', 0), ('wide', 1)])
+@pytest.mark.parametrize('kind, error', [('rectified', 0), ('rectified', 1), ('wide', 1)])
 @pytest.mark.parametrize('seed', [21])
 def test_30_s_of_a_healthy_rig_name_nothing(kind, error, seed):
     true, hands = sequence(kind, 900, seed, KINDS[kind])

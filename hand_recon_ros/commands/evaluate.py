@@ -129,8 +129,6 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError(f'--noise-px: {args.noise_px}, expected at least 0')
     if not 0 < args.rate <= 100:
         raise ValueError(f'--rate: {args.rate}, expected above 0 and at most 100')
-    if args.through_nodes and (args.fusion != 'mono' or args.detector == 'openvino'):
-        raise ValueError('--through-nodes: of one camera and --detector mediapipe, truth or truth+noise as yet')
     if args.through_nodes and args.ray:
         raise ValueError('--ray: not with --through-nodes, whose nodes run on this machine')
 
