@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 PIP    := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python -m pip --disable-pip-version-check
-PACKAGE_FILES := $(shell find hand_recon_ros msg srv launch config bench/sets cmake -type f -not -name '*.pyc') \
+PACKAGE_FILES := $(shell find hand_recon_ros msg srv action launch config bench/sets cmake -type f -not -name '*.pyc') \
                  CMakeLists.txt package.xml pyproject.toml setup.py
 
 .PHONY: demo test setup clean

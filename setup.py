@@ -63,8 +63,8 @@ class BuildWithCMake(build_py):
         # CMake refuses to export a path below the source folder, and that is where .venv and its NumPy usually are:
         # build from a copy of what CMakeLists.txt uses.
         copy = work / 'source'
-        for name in ('CMakeLists.txt', 'package.xml', 'cmake', 'msg', 'srv', 'hand_recon_ros', 'launch', 'config',
-                     'bench/sets'):
+        for name in ('CMakeLists.txt', 'package.xml', 'cmake', 'msg', 'srv', 'action', 'hand_recon_ros', 'launch',
+                     'config', 'bench/sets'):
             if (ROOT / name).is_dir():
                 shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns('__pycache__'))
             else:

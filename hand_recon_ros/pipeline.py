@@ -2,17 +2,23 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from hand_recon_ros.detection.detector import Detector
 from hand_recon_ros.detection.mediapipe_detector import MediaPipeDetector
 from hand_recon_ros.detection.offsets import load_offsets
+from hand_recon_ros.detection.paired_detectors import PairedDetectors
+from hand_recon_ros.detection.registry import build_detector, build_stereo_detector, chosen_backend
 from hand_recon_ros.detection.tracking import HandTracker
 from hand_recon_ros.estimation.registry import build_estimator
 from hand_recon_ros.estimation.rehearsal import rehearse
+from hand_recon_ros.fusion import rehearsal
+from hand_recon_ros.fusion.stereo_fuser import FusedHand, StereoFuser, View
+from hand_recon_ros.geometry.rigs import StereoRig
 from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.refinement.tailor import Tailor
-from hand_recon_ros.types import Frame, HandEstimate, HandIdentity, HandKeypoints
+from hand_recon_ros.types import Frame, HandEstimate, HandIdentity, HandKeypoints, checked_choice
 
 
 @dataclass(frozen=True)
@@ -90,3 +96,118 @@ class MonoPipeline:
     def close(self) -> None:
         """Release the detector."""
         self._detector.close()
+
+
+@dataclass(frozen=True)
+class StereoSettings:
+    """What the stereo pipeline is made of; the same names as the nodes' parameters.
+
+    mode: 'video' follows hands from frame to frame, 'image' looks at each pair of images anew and harder.
+    fusion: its method, 'joint', 'triangulation' or 'weights'. detector: 'openvino', 'mediapipe' or 'auto'. tailor: of
+    the single views, before they are fused.
+    """
+    mode: str = 'video'
+    fusion: str = 'joint'
+    detector: str = 'auto'
+    model: str = 'open_hand'
+    offsets: str = 'real'
+    estimator: str = 'closed_form_ik'
+    tailor: str = 'none'
+    max_hands: int = 2
+    min_detection_score: float = 0.5
+    max_gap_s: float = 0.5
+
+    @property
+    def method(self) -> str:
+        """How the meshes are made, in the words of the nodes' messages."""
+        return '+'.join([self.estimator] + ([] if self.tailor == 'none' else [self.tailor]) + [self.fusion])
+
+
+@dataclass(frozen=True)
+class StereoResult:
+    """left, right: each camera's own hands, in its frame. hands: fused, left optical frame. Seconds of each stage."""
+    left: View
+    right: View
+    hands: list[FusedHand]
+    stage_seconds: dict[str, float]
+
+    @property
+    def estimates(self) -> list[HandEstimate]:
+        """The fused hands alone."""
+        return [hand.estimate for hand in self.hands]
+
+
+class StereoPipeline:
+    """Detection, estimation and fusion on the frames of two cameras."""
+
+    def __init__(self, rig: StereoRig, settings: StereoSettings = StereoSettings(), detector=None):
+        """detector: one of both views to use instead of the settings', see detection.registry.build_stereo_detector."""
+        self.settings, self.rig = settings, rig
+        self.model = load_hand_model(settings.model)
+        self._detector = detector or _stereo_detector(rig, settings)
+        self.offsets_m = load_offsets(self._detector.name, settings.offsets).offsets_m
+        self._estimator = build_estimator(settings.estimator, self.model, self.offsets_m)
+        if self._estimator.needs_image:
+            raise ValueError(f'estimator: {settings.estimator!r}, expected one that needs keypoints alone')
+        self._tailor = None
+        if settings.tailor != 'none':
+            self._tailor = Tailor(self.model, self.offsets_m, solver=settings.tailor, max_hands=settings.max_hands)
+        self._fuser = StereoFuser(self.model, self.offsets_m, settings.fusion, max_hands=settings.max_hands,
+                                  max_gap_s=settings.max_gap_s)
+        rehearsal.rehearse(self._fuser, self._estimator, self.model, rig, self._detector.name)
+        self._fuser.restart()
+
+    def process(self, left: Frame, right: Frame, identities: Mapping[int, HandIdentity] | None = None,
+                default_identity: HandIdentity | None = None) -> StereoResult:
+        """Hands of one instant's images, seen by the rig's cameras; instants in the order of their stamps.
+
+        identities: by the fused hands' track ids. default_identity: of all others. ValueError when an image is not of
+        its camera's size.
+        """
+        for side, frame, camera in (('left', left, self.rig.left), ('right', right, self.rig.right)):
+            if (frame.width, frame.height) != (camera.width, camera.height):
+                raise ValueError(f'{side}: {frame.width} x {frame.height}, expected the rig\'s '
+                                 f'{camera.width} x {camera.height}')
+        left, right = replace(left, camera=self.rig.left), replace(right, camera=self.rig.right)
+        started = time.perf_counter()
+        seen = self._detector.detect(left, right)
+        detected = time.perf_counter()
+        views = [self._view(frame, keypoints, default_identity) for frame, keypoints in zip((left, right), seen)]
+        estimated = time.perf_counter()
+        hands = self._fuser.fuse(self.rig, *views, dict(identities or {}), default_identity)
+        return StereoResult(*views, hands, {'detection': detected - started, 'estimation': estimated - detected,
+                                            'fusion': time.perf_counter() - estimated})
+
+    def _view(self, frame: Frame, keypoints: list[HandKeypoints], identity: HandIdentity | None) -> View:
+        estimates = [self._estimator.estimate(frame, hand, identity) for hand in keypoints]
+        if self._tailor is not None and estimates:
+            estimates = self._tailor.refine(frame, keypoints, estimates, identity)
+        return View(frame, keypoints, estimates)
+
+    def restart(self, rig: StereoRig | None = None, detector=None) -> None:
+        """Forget the frames seen so far: what comes next is another recording. rig: of its cameras, None for the same.
+
+        detector: one of the same landmark definition to use from now on.
+        """
+        if detector is not None and detector.name != self._detector.name:
+            raise ValueError(f'detector: {detector.name!r}, expected {self._detector.name!r}, whose offsets are in use')
+        if detector is not None:
+            self._detector.close()
+            self._detector = detector
+        self.rig = rig or self.rig
+        self._detector.use(self.rig)
+        self._detector.restart()
+        self._fuser.restart()
+
+    def close(self) -> None:
+        """Release the detector."""
+        self._detector.close()
+
+
+def _stereo_detector(rig: StereoRig, settings: StereoSettings):
+    backend = chosen_backend(settings.detector)
+    if checked_choice('mode', settings.mode, ('video', 'image')) == 'video':
+        return build_stereo_detector(backend, rig, settings.max_hands, settings.min_detection_score,
+                                     max_gap_s=settings.max_gap_s)
+    left, right = (build_detector(backend, 'image', settings.max_hands, settings.min_detection_score) for _ in range(2))
+    return PairedDetectors(left, right, settings.max_gap_s)

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 HELP = 'named benchmarks, each beside its reference in the same run'
-BENCHMARKS = ('latency', 'renderer', 'skinning', 'tailor')
+BENCHMARKS = ('detector', 'identity', 'latency', 'renderer', 'skinning', 'smoothing', 'tailor')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -21,10 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              "'all' for all four; or the path of your own .yaml")
     parser.add_argument('--frames', type=int, metavar='N', help='only the first N images (of each set)')
     parser.add_argument('--estimator', default='closed_form_ik', help='initial estimate (default %(default)s)')
-    parser.add_argument('--tailor', default='gauss_newton', choices=('gauss_newton', 'adam', 'none'),
-                        help='refinement (default %(default)s)')
-    parser.add_argument('--detector', default='mediapipe', choices=('mediapipe', 'truth', 'truth+noise'),
-                        help="the truth's projections judge the stages behind the detector apart (default %(default)s)")
+    parser.add_argument('--tailor', choices=('gauss_newton', 'adam', 'none'),
+                        help='refinement of one view (default: gauss_newton; none where two views are fused)')
+    parser.add_argument('--detector', default='mediapipe', choices=('mediapipe', 'openvino', 'truth', 'truth+noise'),
+                        help="openvino runs MediaPipe's networks faster; the truth's projections judge the stages "
+                             'behind the detector apart (default %(default)s)')
+    parser.add_argument('--fusion', default='mono', choices=('mono', 'joint', 'triangulation', 'weights'),
+                        help='of recordings with two cameras: how the views are fused; mono: the first camera alone '
+                             '(default %(default)s)')
     parser.add_argument('--noise-px', type=float, default=1.0, metavar='PX',
                         help='standard deviation of truth+noise, pixels (default %(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='of truth+noise (default %(default)s)')
@@ -96,8 +100,14 @@ class Result:
 
 def evaluated(job: Job):
     """One recording, Judged; runs in whatever process has room for it."""
-    from hand_recon_ros.evaluation.runs import evaluate_frames
+    from hand_recon_ros.evaluation.runs import evaluate_frames, evaluate_pairs
+    from hand_recon_ros.pipeline import StereoSettings
     recording = _recording(job)
+    if isinstance(job.settings.pipeline, StereoSettings):
+        from hand_recon_ros.bags.stereo_recording import StereoRecording
+        stereo = StereoRecording.read(recording.path)
+        return evaluate_pairs(job.name, stereo.rig, stereo.pairs(job.most), recording.truths, job.settings,
+                              recording.mask)
     return evaluate_frames(job.name, recording.frames(most=job.most), recording.truths, job.settings, recording.mask)
 
 
@@ -144,10 +154,13 @@ def _groups(args: argparse.Namespace) -> list[Group]:
 
 def _bag_jobs(args: argparse.Namespace, settings):
     from hand_recon_ros.bags.labelled_recording import LabelledRecording
+    from hand_recon_ros.bags.stereo_recording import StereoRecording
     left = args.frames
     for path in args.bag:
         # Looked at here, so that the last of many bags is not refused after an hour.
         count = LabelledRecording.read(path, labelled=True, calibrated=True).image_count
+        if args.fusion != 'mono':
+            StereoRecording.read(path)
         if left is None or left > 0:
             yield Job(str(path), path.resolve(), left if left is None else min(left, count), settings)
         left = left if left is None else left - count
@@ -155,13 +168,17 @@ def _bag_jobs(args: argparse.Namespace, settings):
 
 def _settings(args: argparse.Namespace, offsets: str):
     from hand_recon_ros.detection.offsets import load_offsets
-    from hand_recon_ros.evaluation.runs import RunSettings
-    from hand_recon_ros.pipeline import MonoSettings
-    known = args.detector == 'mediapipe'
+    from hand_recon_ros.evaluation.runs import TRUE_DETECTORS, RunSettings
+    from hand_recon_ros.pipeline import MonoSettings, StereoSettings
+    known = args.detector not in TRUE_DETECTORS
     offsets = args.offsets or (offsets if known else 'none')
     load_offsets('mediapipe' if known else 'truth', offsets)
-    return RunSettings(MonoSettings(model=args.model, offsets=offsets, estimator=args.estimator, tailor=args.tailor),
-                       args.detector, args.noise_px, args.seed)
+    common = {'model': args.model, 'offsets': offsets, 'estimator': args.estimator}
+    if args.fusion == 'mono':
+        pipeline = MonoSettings(tailor=args.tailor or 'gauss_newton', **common)
+    else:
+        pipeline = StereoSettings(fusion=args.fusion, tailor=args.tailor or 'none', **common)
+    return RunSettings(pipeline, args.detector, args.noise_px, args.seed)
 
 
 def _group_name(paths: list[Path]) -> str:
@@ -290,7 +307,7 @@ def _print_side_by_side(results: dict[str, Result]) -> None:
 def _for_machines(results: dict[str, Result], groups: list[Group], args: argparse.Namespace) -> dict:
     from hand_recon_ros.evaluation.summary import Evaluation
     method = groups[0].settings.pipeline.method
-    common = {'estimator': method, 'detector': args.detector}
+    common = {'estimator': method, 'detector': args.detector, 'fusion': args.fusion}
     each = {name: {'frames': result.evaluation.frames, **common, 'offsets': group.settings.pipeline.offsets,
                    'metrics': result.metrics, 'notes': result.notes,
                    **({'through_nodes': result.live} if result.live else {})}

@@ -75,7 +75,8 @@ def second_look(image: np.ndarray, hand: HandKeypoints, detect: Detect) -> HandK
     crop = Crop.square(hand.box_px, SECOND_LOOK_SIZE, SECOND_LOOK_MARGIN, angle_rad)
     seen = [to_image(found, crop) for found in detect(crop.take(image))]
     seen = [found for found in seen
-            if found.score >= LEAST_CONFIRMED_SCORE and landmark_distance(found, hand) < SAME_HAND_DISTANCE]
+            if min(found.score, found.handedness_score) >= LEAST_CONFIRMED_SCORE
+            and landmark_distance(found, hand) < SAME_HAND_DISTANCE]
     return min(seen, key=lambda found: landmark_distance(found, hand)) if seen else None
 
 

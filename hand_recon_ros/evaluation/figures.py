@@ -26,7 +26,7 @@ def figures(recordings: tuple[RecordingErrors, ...]) -> tuple[dict, list[str]]:
     else:
         notes.append('no accuracy figures: no estimate was matched to a true hand')
     for part, absent in (_vertices(hands), _surfaces(hands), _detection(frames, hands), _motion(recordings),
-                         _uncertainty(hands), _masks(hands), _keypoints(frames), _latency(frames)):
+                         _uncertainty(hands), _masks(hands), _keypoints(frames), _stereo(frames), _latency(frames)):
         result |= part
         notes += absent
     return result, notes
@@ -144,6 +144,29 @@ def _keypoints(frames) -> tuple[dict, list[str]]:
     return result | {'keypoint_error_percent': float(percent.mean()),
                      'keypoint_error_p95_percent': float(np.percentile(percent.mean(1), 95)),
                      'keypoint_handedness_accuracy': sum(part.right_side for part in judged) / detected}, []
+
+
+def _stereo(frames) -> tuple[dict, list[str]]:
+    """Two-view triangulation of the detector's points: each hand's mean over the points whose rays meet."""
+    parts = [frame.stereo for frame in frames if frame.stereo is not None]
+    matched = sum(part.matched for part in parts)
+    if not matched:
+        return {}, []
+    errors = np.concatenate([part.triangulated_mm for part in parts])
+    if not len(errors):
+        return {'seen_twice': 0.0}, ['no triangulated_points_mm: no matched hand was seen by both cameras']
+    met = np.isfinite(errors)
+    hands = np.array([row[kept].mean() for row, kept in zip(errors, met) if kept.any()])
+    notes = _share('triangulated_points_mm', len(hands), matched)
+    if not met.all():
+        notes.append(f'triangulated_points_mm: {100 * (1 - met.mean()):.1f} % of the points have rays that do not meet '
+                     'ahead of the cameras and are left out')
+    result = {'seen_twice': len(errors) / matched,
+              'epipolar_px': float(np.mean(np.concatenate([part.epipolar_px for part in parts])))}
+    if len(hands):
+        result |= {'triangulated_points_mm': float(hands.mean()),
+                   'triangulated_points_p95_mm': float(np.percentile(hands, 95))}
+    return result, notes
 
 
 def _latency(frames) -> tuple[dict, list[str]]:

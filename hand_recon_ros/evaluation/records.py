@@ -81,6 +81,16 @@ class KeypointErrors:
 
 
 @dataclass(frozen=True, eq=False)
+class StereoErrors:
+    """Two views of one instant. matched: true hands found. triangulated_mm: (N, 21) of the detector's points of those
+    that both views see, NaN where rays do not meet ahead. epipolar_px: (N,) medians over the points.
+    """
+    matched: int
+    triangulated_mm: np.ndarray
+    epipolar_px: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class FrameRecord:
     """One frame. estimates: how many hands were given, matched or not. out_of_sight: true hands without a keypoint in
     the image; they are not counted.
@@ -92,6 +102,7 @@ class FrameRecord:
     latency_s: float | None = None
     keypoints: KeypointErrors | None = None
     out_of_sight: int = 0
+    stereo: StereoErrors | None = None
 
     @property
     def true_hands(self) -> int:

@@ -1,4 +1,4 @@
-"""The mono pipeline over one labelled recording, judged frame by frame."""
+"""A pipeline, of one camera or of two, over one labelled recording, judged frame by frame."""
 from __future__ import annotations
 
 import functools
@@ -7,20 +7,26 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from hand_recon_ros.detection.registry import build_detector
+from hand_recon_ros.estimation.viewing import nominal_camera
 from hand_recon_ros.evaluation.ground_truth import MeshCompletion
+from hand_recon_ros.evaluation.records import StereoErrors
+from hand_recon_ros.evaluation.stereo_reference import StereoReference
 from hand_recon_ros.evaluation.summary import Evaluation
-from hand_recon_ros.evaluation.truth_detector import TruthDetector
-from hand_recon_ros.pipeline import MonoPipeline, MonoSettings
+from hand_recon_ros.evaluation.truth_detector import StereoTruthDetector, TruthDetector
+from hand_recon_ros.geometry.rigs import StereoRig
+from hand_recon_ros.pipeline import MonoPipeline, MonoSettings, StereoPipeline, StereoSettings
 from hand_recon_ros.types import Frame, HandEstimate, HandKeypoints, checked_choice
 
-DETECTORS = ('mediapipe', 'truth', 'truth+noise')
+DETECTORS = ('mediapipe', 'openvino', 'truth', 'truth+noise')
+TRUE_DETECTORS = DETECTORS[2:]
 NO_VERTICES = np.zeros((0, 3), np.float32)
 
 
 @dataclass(frozen=True)
 class RunSettings:
     """What is evaluated. detector: one of DETECTORS. noise_px, seed: of truth+noise."""
-    pipeline: MonoSettings = field(default_factory=MonoSettings)
+    pipeline: MonoSettings | StereoSettings = field(default_factory=MonoSettings)
     detector: str = DETECTORS[0]
     noise_px: float = 1.0
     seed: int = 0
@@ -28,11 +34,12 @@ class RunSettings:
     def __post_init__(self):
         checked_choice('detector', self.detector, DETECTORS)
 
-    def truth_detector(self, truths: Mapping[int, list[HandEstimate]]) -> TruthDetector | None:
-        """The detector that knows these truths, None where the settings want a real one."""
-        if self.detector == 'mediapipe':
+    def truth_detector(self, truths: Mapping[int, list[HandEstimate]]):
+        """The detector that knows these truths, of one view or of two; None where the settings want a real one."""
+        if self.detector not in TRUE_DETECTORS:
             return None
-        return TruthDetector(truths, self.noise_px if self.detector == 'truth+noise' else 0.0, self.seed)
+        kind = StereoTruthDetector if isinstance(self.pipeline, StereoSettings) else TruthDetector
+        return kind(truths, self.noise_px if self.detector == 'truth+noise' else 0.0, self.seed)
 
 
 @dataclass(frozen=True)
@@ -56,13 +63,13 @@ class FrameJudging:
         self._truths, self._mask, self._complete = truths, mask, _completion()
 
     def add(self, frame: Frame, estimates: list[HandEstimate], keypoints: list[HandKeypoints] | None,
-            latency_s: float | None) -> None:
+            latency_s: float | None, stereo: StereoErrors | None = None) -> None:
         """One frame; one without ground truth is not judged. keypoints, latency_s: None where nothing is known."""
         stamp_ns = frame.stamp_ns
         if stamp_ns not in self._truths:
             return
         self.judged.evaluation.add(stamp_ns, estimates, self._complete(self._truths[stamp_ns]), latency_s, keypoints,
-                                   frame.camera, self._mask(stamp_ns))
+                                   frame.camera, self._mask(stamp_ns), stereo)
         self.judged.found[stamp_ns] = ([replace(hand, vertices_m=NO_VERTICES) for hand in estimates], keypoints or [])
 
 
@@ -74,7 +81,7 @@ def evaluate_frames(name: str, frames: Iterable[Frame], truths: Mapping[int, lis
     The result depends on nothing that ran before: the pipeline is kept from call to call, but starts over. A frame that
     the pipeline refuses counts as one in which nothing was found; ValueError when it refuses all of them.
     """
-    pipeline = _pipeline(settings.pipeline, settings.detector == 'mediapipe')
+    pipeline = _pipeline(settings.pipeline, settings.detector)
     pipeline.restart(settings.truth_detector(truths))
     judging = FrameJudging(name, settings.pipeline.model, truths, mask)
     for frame in frames:
@@ -85,17 +92,60 @@ def evaluate_frames(name: str, frames: Iterable[Frame], truths: Mapping[int, lis
             judging.add(frame, [], None, None)
         else:
             judging.add(frame, result.estimates, result.keypoints, sum(result.stage_seconds.values()))
-    refused = judging.judged.refused
-    if refused and len(refused) == judging.judged.evaluation.frames:
-        raise ValueError(refused[0])
-    return judging.judged
+    return _finished(judging.judged)
+
+
+def evaluate_pairs(name: str, rig: StereoRig, pairs: Iterable[tuple[Frame, Frame]],
+                   truths: Mapping[int, list[HandEstimate]], settings: RunSettings,
+                   mask: Callable[[int], np.ndarray | None] = lambda _: None) -> Judged:
+    """As evaluate_frames, of a rig's pairs of frames; all that is judged is of the left one.
+
+    settings.pipeline: StereoSettings. Beside the fused hands stands the plain triangulation of the same detections.
+    """
+    pipeline = _stereo_pipeline(settings.pipeline, settings.detector)
+    pipeline.restart(rig, settings.truth_detector(truths))
+    judging = FrameJudging(name, settings.pipeline.model, truths, mask)
+    reference = StereoReference(_model('open_hand'), pipeline.offsets_m)
+    for left, right in pairs:
+        left = replace(left, camera=rig.left)
+        try:
+            result = pipeline.process(left, right)
+        except ValueError as error:
+            judging.judged.refused.append(f'{name}: frame {left.index}: {error}')
+            judging.add(left, [], None, None)
+        else:
+            judging.add(left, result.estimates, result.left.keypoints, sum(result.stage_seconds.values()),
+                        reference(rig, result, truths.get(left.stamp_ns, [])))
+    return _finished(judging.judged)
+
+
+def _finished(judged: Judged) -> Judged:
+    if judged.refused and len(judged.refused) == judged.evaluation.frames:
+        raise ValueError(judged.refused[0])
+    return judged
 
 
 @functools.lru_cache(maxsize=1)
-def _pipeline(settings: MonoSettings, real_detector: bool) -> MonoPipeline:
+def _pipeline(settings: MonoSettings, detector: str) -> MonoPipeline:
     from hand_recon_ros.hand_model.jax_runtime import prepare_jax
     prepare_jax()
-    return MonoPipeline(settings, None if real_detector else TruthDetector({}))
+    if detector in TRUE_DETECTORS:
+        return MonoPipeline(settings, TruthDetector({}))
+    return MonoPipeline(settings, None if detector == 'mediapipe' else
+                        build_detector(detector, settings.mode, settings.max_hands, settings.min_detection_score))
+
+
+@functools.lru_cache(maxsize=1)
+def _stereo_pipeline(settings: StereoSettings, detector: str) -> StereoPipeline:
+    from hand_recon_ros.hand_model.jax_runtime import prepare_jax
+    prepare_jax()
+    camera = nominal_camera(640, 480)
+    T = np.eye(4)
+    T[0, 3] = -0.1
+    rig = StereoRig(camera, camera, T)          # until a recording tells its own
+    if detector in TRUE_DETECTORS:
+        return StereoPipeline(rig, settings, StereoTruthDetector({}))
+    return StereoPipeline(rig, replace(settings, detector=detector))
 
 
 @functools.cache

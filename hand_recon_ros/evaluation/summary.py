@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from hand_recon_ros.evaluation.figures import figures
 from hand_recon_ros.evaluation.judging import FrameJudge
-from hand_recon_ros.evaluation.records import FrameRecord, MatchedHand, RecordingErrors
+from hand_recon_ros.evaluation.records import FrameRecord, MatchedHand, RecordingErrors, StereoErrors
 from hand_recon_ros.geometry.cameras import Camera
 from hand_recon_ros.types import HandEstimate, HandKeypoints
 
@@ -31,18 +32,21 @@ class Evaluation:
 
     def add(self, stamp_ns: int, estimates: list[HandEstimate], truths: list[HandEstimate],
             latency_s: float | None = None, keypoints: list[HandKeypoints] | None = None,
-            camera: Camera | None = None, true_mask: np.ndarray | None = None) -> FrameRecord:
+            camera: Camera | None = None, true_mask: np.ndarray | None = None,
+            stereo: StereoErrors | None = None) -> FrameRecord:
         """One frame with ground truth, whatever was found in it (nothing at all: empty lists); returns its record.
 
         camera: of the image, in whose frame all hands are given; with it, true hands without a keypoint in the image
         are not counted. latency_s: None where nothing was measured. keypoints: the detector's hands, [] where none was
         found, None where nothing is known of them (not judged); need `camera`. true_mask: (H, W) uint8, 0 elsewhere,
         1 right, 2 left hand, the visible surface; needs `camera`.
+        stereo: what two views gave without a model, see stereo_reference.
         Vertices are compared where truth and estimate are of one model, surfaces where they are not.
         """
         if self._parts is not None:
             raise ValueError('add: this evaluation was put together from others, expected one of a single recording')
         record = self._judge(stamp_ns, estimates, truths, latency_s, keypoints, camera, true_mask)
+        record = record if stereo is None else replace(record, stereo=stereo)
         self._frames.append(record)
         return record
 

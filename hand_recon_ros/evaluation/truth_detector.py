@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from hand_recon_ros.detection.mediapipe_detector import box_around
+from hand_recon_ros.geometry.rigs import StereoRig
 from hand_recon_ros.types import Frame, HandEstimate, HandKeypoints
 
 
@@ -42,6 +44,34 @@ class TruthDetector:
                 points_px=points_px, point_scores=np.ones(21, np.float32),
                 points_m=truth.joints_m - truth.joints_m.mean(0), detector=self.name))
         return hands
+
+    def restart(self) -> None:
+        """Nothing is remembered from frame to frame."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class StereoTruthDetector:
+    """The truth seen by both cameras of a rig. truths: in the left camera's frame; the views' noise is independent."""
+    name = TruthDetector.name
+
+    def __init__(self, truths: Mapping[int, list[HandEstimate]], noise_px: float = 0.0, seed: int = 0):
+        self._truths, self._noise_px, self._seed = truths, noise_px, seed
+        self._views: tuple[TruthDetector, TruthDetector] | None = None
+
+    def use(self, rig: StereoRig) -> None:
+        """The rig that sees the truths."""
+        right = {stamp_ns: [replace(hand, joints_m=rig.to_right(hand.joints_m.astype(np.float64))) for hand in hands]
+                 for stamp_ns, hands in self._truths.items()}
+        self._views = (TruthDetector(self._truths, self._noise_px, 2 * self._seed),
+                       TruthDetector(right, self._noise_px, 2 * self._seed + 1))
+
+    def detect(self, left: Frame, right: Frame) -> tuple[list[HandKeypoints], list[HandKeypoints]]:
+        """Keypoints of the true hands of the left image's stamp in both views. ValueError without a rig or a camera."""
+        if self._views is None:
+            raise ValueError('rig: none, expected use(rig) before the first frame')
+        return self._views[0].detect(left), self._views[1].detect(replace(right, stamp_ns=left.stamp_ns))
 
     def restart(self) -> None:
         """Nothing is remembered from frame to frame."""

@@ -112,6 +112,16 @@ def msg_to_identity(msg: HandIdentityMsg) -> HandIdentity:
                         shape_std=vector('shape_std', msg.shape_std, len(shape), finite=False))
 
 
+def nobody_to_msg(stamp_ns: int = 0, frame_id: str = '') -> HandIdentityMsg:
+    """Message that no identity holds for all hands any more."""
+    return HandIdentityMsg(header=to_header(stamp_ns, frame_id))
+
+
+def is_nobody(msg: HandIdentityMsg) -> bool:
+    """Whether a message is nobody_to_msg's."""
+    return not msg.name and not len(msg.shape)
+
+
 def _name(field: str, code: int, names: dict) -> str:
     if int(code) not in names:
         raise ValueError(f'{field}: {int(code)}, expected ' + ' or '.join(f'{c} ({n})' for c, n in names.items()))

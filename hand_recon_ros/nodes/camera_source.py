@@ -11,6 +11,14 @@ from hand_recon_ros.nodes.parameters import ParameterSpec
 RECTIFIED = ParameterSpec('rectified', False, 'Images are rectified: camera_info\'s P holds; false: its K and D hold.')
 
 
+def info_key(message: CameraInfo) -> tuple:
+    """What a camera is made of: equal for messages that tell the same camera."""
+    roi = message.roi
+    return (message.header.frame_id, message.width, message.height, message.distortion_model, message.k.tobytes(),
+            bytes(message.d), message.p.tobytes(), message.binning_x, message.binning_y, roi.x_offset, roi.y_offset,
+            roi.width, roi.height)
+
+
 class CameraSource:
     """Keeps the newest camera_info and converts it only when it changed."""
 
@@ -21,10 +29,7 @@ class CameraSource:
 
     def update(self, message: CameraInfo) -> None:
         """Take up a camera_info. What is wrong with it is kept for camera()."""
-        roi = message.roi
-        key = (message.width, message.height, message.distortion_model, message.k.tobytes(), bytes(message.d),
-               message.p.tobytes(), message.binning_x, message.binning_y, roi.x_offset, roi.y_offset, roi.width,
-               roi.height)
+        key = info_key(message)
         self._message = message
         if key == self._key:
             return

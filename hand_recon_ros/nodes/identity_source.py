@@ -1,13 +1,14 @@
 """Whose hand it is: the latched hands/identity, checked against the model in use."""
 from __future__ import annotations
 
-from hand_recon_ros.messages.hands import msg_to_identity
+from hand_recon_ros.messages.hands import is_nobody, msg_to_identity
 from hand_recon_ros.nodes.monitoring import Faults
 from hand_recon_ros.types import HandIdentity
 
 
 class IdentitySource:
-    """Keeps the last usable identity; one of another model is refused by name and the former one stays."""
+    """Keeps the last usable identity, None where nobody's is known; one of another model is refused by name and the
+    former one stays."""
 
     def __init__(self, faults: Faults, model: str):
         self._faults, self._model = faults, model
@@ -15,6 +16,10 @@ class IdentitySource:
 
     def update(self, message) -> None:
         """Callback of the topic (hand_recon_ros/msg/HandIdentity)."""
+        if is_nobody(message):
+            self.identity = None
+            self._faults.clear('identity')
+            return
         try:
             identity = msg_to_identity(message)
             if identity.model != self._model:

@@ -16,6 +16,8 @@ from hand_recon_ros.types import Frame
 
 TRANSPORTS = {'raw': ('', Image, image_to_rgb), 'compressed': ('/compressed', CompressedImage, compressed_to_rgb)}
 DETECTORS = ('mediapipe',)
+BACKEND = ParameterSpec('backend', 'auto', 'Who runs the detector\'s networks: openvino (fast), mediapipe (reference), '
+                        'or auto: openvino where it is installed.', choices=('auto', 'openvino', 'mediapipe'))
 
 
 class KeypointNode(HandNode):
@@ -24,7 +26,8 @@ class KeypointNode(HandNode):
     specs = (
         ParameterSpec('image_transport', 'raw', 'How images come: `image`, or `image/compressed`.',
                       choices=tuple(TRANSPORTS)),
-        ParameterSpec('detector', 'mediapipe', 'Detector by name.', choices=DETECTORS),
+        ParameterSpec('detector', 'mediapipe', 'Landmark definition, by the name of who made it.', choices=DETECTORS),
+        BACKEND,
         ParameterSpec('mode', 'video', 'video follows hands from image to image; image looks at each one anew.',
                       choices=('video', 'image')),
         ParameterSpec('max_hands', 2, 'Hands looked for.', minimum=1, maximum=8),
@@ -44,10 +47,10 @@ class KeypointNode(HandNode):
         self.add_input(message_type, self.resolve_topic_name('image') + suffix, self._on_image)
 
     def build(self) -> None:
-        from hand_recon_ros.detection.mediapipe_detector import MediaPipeDetector
+        from hand_recon_ros.detection.registry import build_detector, chosen_backend
         from hand_recon_ros.detection.tracking import HandTracker
-        self._detector = MediaPipeDetector(
-            mode=self.setting('mode'), max_hands=self.setting('max_hands'),
+        self._detector = build_detector(
+            chosen_backend(self.setting('backend')), self.setting('mode'), max_hands=self.setting('max_hands'),
             min_detection_score=self.setting('min_detection_score'),
             min_tracking_score=self.setting('min_tracking_score'), retry=False)
         if self._tracker is None:

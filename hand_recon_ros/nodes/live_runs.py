@@ -3,17 +3,20 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hand_recon_ros.bags.labelled_recording import LabelledRecording
 from hand_recon_ros.bags.reader import BagReader
 from hand_recon_ros.bags.recorded_hands import RecordedHands
+from hand_recon_ros.bags.stereo_recording import StereoRecording
 from hand_recon_ros.bags.writer import BagWriter
 from hand_recon_ros.detection.tracking import HandTracker
-from hand_recon_ros.evaluation.runs import FrameJudging, Judged, RunSettings
+from hand_recon_ros.evaluation.runs import TRUE_DETECTORS, FrameJudging, Judged, RunSettings
 from hand_recon_ros.messages.hands import keypoints_to_msg
-from hand_recon_ros.nodes.replay import INITIAL, KEYPOINTS, MESH, STAGES, MonoReplay, Replay
+from hand_recon_ros.nodes.replay import (INITIAL, KEYPOINTS, LEFT_KEYPOINTS, MESH, RIGHT_KEYPOINTS, STATIC_TF,
+                                         MonoReplay, Replay, StereoReplay)
+from hand_recon_ros.pipeline import StereoSettings
 
 
 @dataclass(frozen=True)
@@ -24,25 +27,18 @@ class LiveRun:
 
 
 class LiveRuns:
-    """`with LiveRuns(settings, rate) as runs: runs.evaluate(...)`: the nodes run on from recording to recording."""
+    """`with LiveRuns(settings, rate) as runs: runs.evaluate(...)`: the nodes run on from recording to recording.
+
+    settings.pipeline tells whether these are the nodes of one camera or of two.
+    """
 
     def __init__(self, settings: RunSettings, rate: float, report: Callable[[str], None] = print):
-        """report: called with every line of the nodes."""
+        """report: called with every line of the nodes. ValueError for settings that no node has."""
         self._settings = settings
-        pipeline = settings.pipeline
-        names = [name for name in STAGES if not (name == 'keypoint_node' and settings.detector != 'mediapipe')
-                 and not (name == 'tailor_node' and pipeline.tailor == 'none')]
-        self._mesh_topic = INITIAL if pipeline.tailor == 'none' else MESH
-        model = {'model': pipeline.model, 'offsets': pipeline.offsets,
-                 'detector': 'mediapipe' if settings.detector == 'mediapipe' else 'truth'}
-        hands = {'max_hands': str(pipeline.max_hands)}
-        parameters = {
-            'keypoint_node': {'mode': pipeline.mode, 'min_detection_score': str(pipeline.min_detection_score), **hands},
-            # Without its camera a hand would be placed by guess, in silence.
-            'mesh_node': {**model, 'estimator': pipeline.estimator, 'projection': 'perspective'},
-            'tailor_node': {**model, 'solver': pipeline.tailor, **hands}}
-        self._replay = MonoReplay(rate, parameters={name: parameters[name] for name in names}, nodes=tuple(names),
-                                  report=report)
+        self._stereo = isinstance(settings.pipeline, StereoSettings)
+        kind, topics, parameters = _stereo_nodes(settings) if self._stereo else _mono_nodes(settings)
+        self._mesh_topic, self._keypoint_topic = topics
+        self._replay = kind(rate, parameters=parameters, nodes=tuple(parameters), report=report)
 
     def __enter__(self) -> LiveRuns:
         return self
@@ -60,16 +56,76 @@ class LiveRuns:
         with tempfile.TemporaryDirectory(prefix='hand_recon_') as folder:
             detector = self._settings.truth_detector(recording.truths)
             keypoints = Path(folder) / 'keypoints' if detector else None
-            if detector:
+            if detector and self._stereo:
+                _write_stereo_keypoints(StereoRecording.read(recording.path), detector, most, keypoints)
+            elif detector:
                 _write_keypoints(recording, detector, most, keypoints)
             replay = self._replay.play(recording.path, recorded, most, keypoints, progress)
-        hands = RecordedHands.read(recorded, self._mesh_topic, KEYPOINTS)
+        hands = RecordedHands.read(recorded, self._mesh_topic, self._keypoint_topic)
         judging = FrameJudging(name, self._settings.pipeline.model, recording.truths, recording.mask)
         for frame in recording.frames(most=most):
             stamp_ns = frame.stamp_ns
             judging.add(frame, hands.meshes.get(stamp_ns, []), hands.keypoints.get(stamp_ns),
                         hands.latencies_s.get(stamp_ns))
         return LiveRun(judging.judged, replay)
+
+
+def _mono_nodes(settings: RunSettings):
+    """Kind of replay, topics of meshes and keypoints, and parameters by node."""
+    pipeline = settings.pipeline
+    model, hands = _model_parameters(settings), {'max_hands': str(pipeline.max_hands)}
+    parameters = {
+        'keypoint_node': {'mode': pipeline.mode, 'backend': settings.detector,
+                          'min_detection_score': str(pipeline.min_detection_score), **hands},
+        # Without its camera a hand would be placed by guess, in silence.
+        'mesh_node': {**model, 'estimator': pipeline.estimator, 'projection': 'perspective'},
+        'tailor_node': {**model, 'solver': pipeline.tailor, **hands}}
+    if settings.detector in TRUE_DETECTORS:
+        del parameters['keypoint_node']
+    if pipeline.tailor == 'none':
+        del parameters['tailor_node']
+    return MonoReplay, (INITIAL if pipeline.tailor == 'none' else MESH, KEYPOINTS), parameters
+
+
+def _stereo_nodes(settings: RunSettings):
+    pipeline = settings.pipeline
+    if pipeline.tailor != 'none':
+        raise ValueError(f'tailor: {pipeline.tailor!r}, expected none: no node refines the single views of a pair')
+    model, hands = _model_parameters(settings), {'max_hands': str(pipeline.max_hands)}
+    mesh = {**model, 'estimator': pipeline.estimator, 'projection': 'perspective'}
+    parameters = {
+        'stereo_keypoint_node': {'backend': settings.detector, **hands, 'track_gap_s': str(pipeline.max_gap_s),
+                                 'min_detection_score': str(pipeline.min_detection_score)},
+        'left_mesh_node': mesh, 'right_mesh_node': mesh,
+        'stereo_fusion_node': {**model, 'method': pipeline.fusion, 'track_gap_s': str(pipeline.max_gap_s), **hands},
+        'tailor_node': {**model, 'refine': 'false', **hands}}
+    if settings.detector in TRUE_DETECTORS:
+        del parameters['stereo_keypoint_node']
+    return StereoReplay, (MESH, LEFT_KEYPOINTS), parameters
+
+
+def _model_parameters(settings: RunSettings) -> dict[str, str]:
+    return {'model': settings.pipeline.model, 'offsets': settings.pipeline.offsets,
+            'detector': 'truth' if settings.detector in TRUE_DETECTORS else 'mediapipe'}
+
+
+def _write_stereo_keypoints(recording: StereoRecording, detector, most: int | None, path: Path) -> None:
+    """What stereo_keypoint_node would publish had it this detector, and what tells of the rig, as a recording."""
+    detector.use(recording.rig)
+    trackers = HandTracker(), HandTracker()
+    labels = recording.labels
+    with BagReader(labels.path) as bag, BagWriter(path) as out:
+        told = [camera.info for camera in labels.cameras[:2] if camera.info] + [STATIC_TF] * (STATIC_TF in bag.topics)
+        for topic, stamp_ns, message in bag.messages(told):
+            out.write(topic, message, stamp_ns)
+        for pair in recording.pairs(most):
+            frames = [replace(frame, camera=camera)
+                      for frame, camera in zip(pair, (recording.rig.left, recording.rig.right))]
+            for frame, tracker, topic, found in zip(frames, trackers, (LEFT_KEYPOINTS, RIGHT_KEYPOINTS),
+                                                    detector.detect(*frames)):
+                hands = tracker.update(found, frame.stamp_ns)
+                out.write(topic, keypoints_to_msg(hands, frame.stamp_ns, frame.frame_id, frame.width, frame.height),
+                          frame.stamp_ns)
 
 
 def _write_keypoints(recording: LabelledRecording, detector, most: int | None, path: Path) -> None:

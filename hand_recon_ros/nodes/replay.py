@@ -2,37 +2,62 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 from hand_recon_ros.bags.camera_topics import CameraTopics, camera_topics
 from hand_recon_ros.bags.reader import BagReader
+from hand_recon_ros.bags.stereo_recording import RIG_FILE
 from hand_recon_ros.bags.writer import BagWriter
 from hand_recon_ros.detection.mediapipe_detector import LONGEST_GAP_S
 from hand_recon_ros.messages.stamps import NS_PER_S, to_ns
 from hand_recon_ros.msg import HandKeypointsArray, HandMeshArray
+from hand_recon_ros.nodes.environment import config_file
 from hand_recon_ros.nodes.player import BagPlayer
 from hand_recon_ros.nodes.recorder import BagRecorder
 from hand_recon_ros.nodes.session import Session
-from hand_recon_ros.nodes.supervisor import mono_nodes
+from hand_recon_ros.nodes.supervisor import NodeSpec, mono_nodes, stereo_nodes
 
-KEYPOINTS, INITIAL, MESH = '/hands/keypoints', '/hands/mesh_initial', '/hands/mesh'
-# What each node publishes, in the order in which an image passes through them.
-STAGES = {'keypoint_node': (KEYPOINTS, HandKeypointsArray), 'mesh_node': (INITIAL, HandMeshArray),
-          'tailor_node': (MESH, HandMeshArray)}
-INPUTS = {'mesh_node': (KEYPOINTS,), 'tailor_node': (KEYPOINTS, INITIAL)}
+KEYPOINTS, INITIAL, FUSED, MESH = '/hands/keypoints', '/hands/mesh_initial', '/hands/fused', '/hands/mesh'
+LEFT_KEYPOINTS, RIGHT_KEYPOINTS = '/left/hands/keypoints', '/right/hands/keypoints'
+LEFT_MESH, RIGHT_MESH = '/left/hands/mesh', '/right/hands/mesh'
+STATIC_TF = '/tf_static'
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one node reads and publishes. infos: the cameras (0 left or only, 1 right) whose camera_info it reads."""
+    inputs: tuple[str, ...]
+    outputs: dict[str, type]
+    infos: tuple[int, ...] = field(default=())
+
+
+# In the order in which an image passes through them.
+STAGES = {'keypoint_node': Stage((), {KEYPOINTS: HandKeypointsArray}),
+          'mesh_node': Stage((KEYPOINTS,), {INITIAL: HandMeshArray}, (0,)),
+          'tailor_node': Stage((KEYPOINTS, INITIAL), {MESH: HandMeshArray}, (0,))}
+STEREO_STAGES = {
+    'stereo_keypoint_node': Stage((), {LEFT_KEYPOINTS: HandKeypointsArray, RIGHT_KEYPOINTS: HandKeypointsArray},
+                                  (0, 1)),
+    'left_mesh_node': Stage((LEFT_KEYPOINTS,), {LEFT_MESH: HandMeshArray}, (0,)),
+    'right_mesh_node': Stage((RIGHT_KEYPOINTS,), {RIGHT_MESH: HandMeshArray}, (1,)),
+    'stereo_fusion_node': Stage((LEFT_KEYPOINTS, RIGHT_KEYPOINTS, LEFT_MESH, RIGHT_MESH), {FUSED: HandMeshArray},
+                                (0, 1)),
+    'tailor_node': Stage((FUSED,), {MESH: HandMeshArray})}
 # Longest that a slow machine is given to finish the last image.
 PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True)
 class Replay:
-    """What came of one recording. stamps_ns: of the images played, in order. arrived_ns: stamps recorded, by topic, in
-    the order of the stages. restarts: nodes that died on the way. start_s: until the nodes were active, 0 when they
-    were already.
+    """What came of one recording. stamps_ns: of the (left) images played, in order. arrived_ns: stamps recorded, by
+    topic, in the order of the stages. restarts: nodes that died on the way. start_s: until the nodes were active, 0
+    when they were already.
     """
     stamps_ns: tuple[int, ...]
     arrived_ns: dict[str, frozenset[int]]
@@ -60,88 +85,102 @@ class Replay:
         return lost
 
 
-class MonoReplay:
+class NodesReplay(ABC):
     """`with MonoReplay() as replay: replay.play(recording, out)`, as often as wanted.
 
     The nodes are started for the first recording and kept for all that have the same camera topics and whose stamps
     jump, back or ahead: of those that follow closely, the nodes could not know that another recording begins.
     parameters: {node: {name: value}} beside what the recording itself asks for (transport, rectified, sim time).
-    nodes: those to run, in the order of STAGES. Without keypoint_node, keypoints must be played in place of images.
+    nodes: those to run, in the order of the stages. Without the first, keypoints must be played in place of images.
     """
+    stages: dict[str, Stage]
+    # Topics that carry the stamps of the first camera's images, in order: what is lost shows in them.
+    counted: tuple[str, ...]
 
     def __init__(self, rate: float = 1.0, params_file: Path | None = None,
-                 parameters: dict[str, dict[str, str]] | None = None, nodes: tuple[str, ...] = tuple(STAGES),
+                 parameters: dict[str, dict[str, str]] | None = None, nodes: tuple[str, ...] = (),
                  report: Callable[[str], None] = print):
         self._rate, self._params_file, self._parameters, self._report = rate, params_file, parameters or {}, report
-        self._nodes = nodes
-        self._recorded = dict(STAGES[name] for name in STAGES if name in nodes or name == 'keypoint_node')
-        self._open, self._session, self._recorder, self._camera = ExitStack(), None, None, None
+        self._nodes = nodes or tuple(self.stages)
+        first = next(iter(self.stages))
+        self._recorded = {topic: kind for name, stage in self.stages.items() if name in self._nodes or name == first
+                          for topic, kind in stage.outputs.items()}
+        self._keypoints = tuple(self.stages[first].outputs)
+        self._open, self._session, self._recorder, self._cameras = ExitStack(), None, None, None
         self._last_ns: int | None = None
 
-    def __enter__(self) -> MonoReplay:
+    def __enter__(self) -> NodesReplay:
         return self
 
     def __exit__(self, *_) -> None:
         self._open.close()
 
+    @abstractmethod
+    def _cameras_of(self, bag: BagReader) -> tuple[CameraTopics, ...]:
+        """The cameras to play; ValueError when they are not there."""
+
+    @abstractmethod
+    def _specs(self, cameras: tuple[CameraTopics, ...], bag: BagReader) -> list[NodeSpec]:
+        """The nodes for these cameras."""
+
     def play(self, recording: Path, out: Path, most: int | None = None, keypoints: Path | None = None,
              progress: Callable[[int, int], None] = lambda *_: None) -> Replay:
-        """Play the first camera of a recording, at most `most` images, and record the nodes' topics into `out`.
+        """Play a recording's camera or cameras, at most `most` images each, and record the nodes' topics into `out`.
 
-        keypoints: a recording of KEYPOINTS and the camera_info, to play instead of images. progress(image, count):
-        called before each. ValueError when a node cannot be started or the recording is bad.
+        keypoints: a recording of the keypoints' topics and the camera_infos, to play instead of images.
+        progress(image, count): called before each. ValueError when a node cannot be started or the recording is bad.
         """
         with BagReader(recording) as bag:
-            camera = camera_topics(bag)[0]
-            stamps_ns = tuple(to_ns(message.header.stamp) for _, _, message in islice(bag.messages(camera.image), most))
-        start_s = self._start(camera, stamps_ns)
+            cameras = self._cameras_of(bag)
+            stamps_ns = tuple(to_ns(message.header.stamp)
+                              for _, _, message in islice(bag.messages(cameras[0].image), most))
+            start_s = self._start(cameras, stamps_ns, bag)
         session, recorder = self._session, self._recorder
         with ExitStack() as opened:
             bag = opened.enter_context(BagReader(keypoints or recording))
-            source = KEYPOINTS if keypoints else camera.image
-            topics = [source] + ([camera.info] if camera.info else [])
-            player = BagPlayer(session.node, bag, topics, self._rate, {source: len(stamps_ns)})
+            sources = list(self._keypoints) if keypoints else [camera.image for camera in cameras]
+            told = [camera.info for camera in cameras if camera.info] + [STATIC_TF] * (STATIC_TF in bag.topics)
+            player = BagPlayer(session.node, bag, sources + told, self._rate, dict.fromkeys(sources, len(stamps_ns)))
             opened.callback(player.close)
-            self._wait_for_subscribers(player, camera, source)
+            self._wait_for_subscribers(player, cameras, sources, told)
             opened.enter_context(recorder.into(opened.enter_context(BagWriter(out, overwrite=True))))
             began_s, restarts, images = time.monotonic(), self._restarts(), 0
 
             def before(topic: str, _: int) -> None:
                 nonlocal images
-                if topic == source:
+                if topic == sources[0]:
                     images += 1
                     progress(images, len(stamps_ns))
 
             player.play(between=session.supervisor.poll, before=before)
             self._wait_for_the_last(stamps_ns[-1])
             play_s = time.monotonic() - began_s
-            arrived = {topic: frozenset(stamps) for topic, stamps in recorder.stamps_ns.items()}
+            arrived = {topic: frozenset(recorder.stamps_ns[topic]) for topic in self.counted if topic in self._recorded}
         return Replay(stamps_ns, arrived, self._restarts() - restarts, start_s, play_s)
 
-    def _start(self, camera: CameraTopics, stamps_ns: tuple[int, ...]) -> float:
-        """Have the nodes run for this camera's topics; seconds that took."""
+    def _start(self, cameras: tuple[CameraTopics, ...], stamps_ns: tuple[int, ...], bag: BagReader) -> float:
+        """Have the nodes run for these cameras' topics; seconds that took."""
         follows = self._last_ns is not None and 0 <= stamps_ns[0] - self._last_ns <= LONGEST_GAP_S * NS_PER_S
         self._last_ns = stamps_ns[-1]
-        if self._camera == camera and not follows:
+        if self._cameras == cameras and not follows:
             return 0.0
         self._open.close()
         began_s = time.monotonic()
-        nodes = mono_nodes(camera.base, camera.info or 'camera_info', use_sim_time=True,
-                           parameters=_parameters(camera, self._parameters))
-        nodes = [node for node in nodes if node.name in self._nodes]
+        nodes = [node for node in self._specs(cameras, bag) if node.name in self._nodes]
         self._session = self._open.enter_context(Session(nodes, self._params_file, report=self._report, name='replay'))
         self._session.wait_until_active()
-        self._recorder, self._camera = BagRecorder(self._session.node, self._recorded), camera
+        self._recorder, self._cameras = BagRecorder(self._session.node, self._recorded), cameras
         return time.monotonic() - began_s
 
-    def _wait_for_subscribers(self, player: BagPlayer, camera: CameraTopics, source: str) -> None:
+    def _wait_for_subscribers(self, player: BagPlayer, cameras: tuple[CameraTopics, ...], sources: list[str],
+                              told: list[str]) -> None:
         """Until every stage listens to the one before: what comes earlier would be lost on the way."""
-        listeners = {source: 1, **{topic: 1 for topic in self._recorded}}     # keypoint_node and our recorder
-        for name, inputs in INPUTS.items():
-            for topic in inputs if name in self._nodes else ():
-                listeners[topic] += 1
-        if camera.info:
-            listeners[camera.info] = len([name for name in self._nodes if name in INPUTS])
+        # The first node reads the images, our recorder what the nodes publish.
+        listeners = Counter({**dict.fromkeys(sources, 1), **dict.fromkeys(self._recorded, 1)})
+        for name in self._nodes:
+            stage = self.stages[name]
+            listeners.update(stage.inputs)
+            listeners.update(cameras[number].info for number in stage.infos if cameras[number].info)
 
         def count(topic: str) -> int:
             """Of a topic that we play, those that our new publisher has met; of the nodes' own, those that exist."""
@@ -150,9 +189,10 @@ class MonoReplay:
                                  'the nodes to subscribe to the images and to each other')
         # The publisher knows of a subscriber a little before the subscriber knows of the publisher.
         time.sleep(0.5)
-        if camera.info:
+        for topic in told:
             # A camera runs before its images are looked at: the first of them must not wait for their camera_info.
-            player.announce(camera.info)
+            player.announce(topic)
+        if told:
             time.sleep(0.2)
 
     def _wait_for_the_last(self, stamp_ns: int) -> None:
@@ -168,8 +208,54 @@ class MonoReplay:
     def _restarts(self) -> int:
         return sum(node.restarts for node in self._session.supervisor.nodes)
 
+    def _merged(self, own: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        """What the recording asks for, under what the caller does."""
+        return {name: {**own.get(name, {}), **self._parameters.get(name, {})} for name in {*own, *self._parameters}}
 
-def _parameters(camera: CameraTopics, given: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    rectified = {'rectified': str(camera.rectified).lower()}
-    own = {'keypoint_node': {'image_transport': camera.transport}, 'mesh_node': rectified, 'tailor_node': rectified}
-    return {name: {**own.get(name, {}), **given.get(name, {})} for name in {*own, *given}}
+
+class MonoReplay(NodesReplay):
+    """The first camera of recordings through the nodes of one camera."""
+    stages, counted = STAGES, (KEYPOINTS, INITIAL, MESH)
+
+    def _cameras_of(self, bag: BagReader) -> tuple[CameraTopics, ...]:
+        return tuple(camera_topics(bag)[:1])
+
+    def _specs(self, cameras: tuple[CameraTopics, ...], bag: BagReader) -> list[NodeSpec]:
+        camera = cameras[0]
+        rectified = {'rectified': str(camera.rectified).lower()}
+        own = {'keypoint_node': {'image_transport': camera.transport}, 'mesh_node': rectified, 'tailor_node': rectified}
+        return mono_nodes(camera.base, camera.info or 'camera_info', use_sim_time=True, parameters=self._merged(own))
+
+
+class StereoReplay(NodesReplay):
+    """The first two cameras of recordings, left and right, through the nodes of a stereo rig, but for identity_node.
+
+    How the cameras stand is told as a live rig would: by P of rectified images, else by /tf_static; where the recording
+    has neither, by the rig.yaml in its folder. Without smoothing and prediction unless parameters ask for them.
+    """
+    stages, counted = STEREO_STAGES, (LEFT_KEYPOINTS, LEFT_MESH, FUSED, MESH)
+
+    def __init__(self, rate: float = 1.0, params_file: Path | None = None,
+                 parameters: dict[str, dict[str, str]] | None = None, nodes: tuple[str, ...] = (),
+                 report: Callable[[str], None] = print):
+        super().__init__(rate, params_file or config_file('stereo.yaml'), parameters, nodes, report)
+
+    def _cameras_of(self, bag: BagReader) -> tuple[CameraTopics, ...]:
+        cameras = tuple(camera_topics(bag)[:2])
+        if len(cameras) < 2 or cameras[0].transport != cameras[1].transport or \
+                cameras[0].rectified != cameras[1].rectified or not all(camera.info for camera in cameras):
+            raise ValueError(f'{bag.path}: cameras {[camera.image for camera in cameras]}, expected a left and a right '
+                             'one of like images, both with camera_info')
+        return cameras
+
+    def _specs(self, cameras: tuple[CameraTopics, ...], bag: BagReader) -> list[NodeSpec]:
+        left, right = cameras
+        rectified = {'rectified': str(left.rectified).lower()}
+        rig = dict(rectified)
+        if not left.rectified and STATIC_TF not in bag.topics:
+            rig['rig_file'] = str(Path(bag.path) / RIG_FILE)
+        own = {'stereo_keypoint_node': {'image_transport': left.transport, **rig}, 'left_mesh_node': rectified,
+               'right_mesh_node': rectified, 'stereo_fusion_node': rig,
+               'tailor_node': {'smoothing': 'none', 'predict_s': '0.0'}}
+        return stereo_nodes(left.base, right.base, left.info, right.info, use_sim_time=True,
+                            parameters=self._merged(own))

@@ -52,6 +52,29 @@ def mono_nodes(image: str = 'image', camera_info: str = 'camera_info', overlay: 
             for name in names]
 
 
+def stereo_nodes(left_image: str = 'left/image_rect', right_image: str = 'right/image_rect',
+                 left_info: str = 'left/camera_info', right_info: str = 'right/camera_info', overlay: bool = False,
+                 use_sim_time: bool = False, parameters: dict[str, dict[str, str]] | None = None) -> list[NodeSpec]:
+    """The nodes of two cameras, the same as launch/stereo.launch.py. parameters: as of mono_nodes."""
+    infos = {'left/camera_info': left_info, 'right/camera_info': right_info}
+    specs = [('stereo_keypoint_node', 'stereo_keypoint_node',
+              {'left/image': left_image, 'right/image': right_image, **infos})]
+    for side, info in (('left', left_info), ('right', right_info)):
+        specs.append((f'{side}_mesh_node', 'mesh_node', {
+            '__node': f'{side}_mesh_node', 'hands/keypoints': f'{side}/hands/keypoints',
+            'hands/mesh_initial': f'{side}/hands/mesh', 'camera_info': info}))
+    specs += [('stereo_fusion_node', 'stereo_fusion_node', infos),
+              ('tailor_node', 'tailor_node', {'hands/mesh_initial': 'hands/fused'}),
+              ('identity_node', 'identity_node', infos)]
+    if overlay:
+        specs.append(('overlay_node', 'overlay_node', {'image': left_image, 'camera_info': left_info,
+                                                       'hands/keypoints': 'left/hands/keypoints'}))
+    sim_time = {'use_sim_time': 'true'} if use_sim_time else {}
+    return [NodeSpec(name, f'hand_recon_ros.nodes.{module}',
+                     {topic: other for topic, other in remappings.items() if topic != other},
+                     {**sim_time, **(parameters or {}).get(name, {})}) for name, module, remappings in specs]
+
+
 class Supervised:
     """One node's process and its history."""
 

@@ -1,7 +1,10 @@
 """Bringing together what belongs to the same image, by its stamp."""
 from __future__ import annotations
 
-from collections import OrderedDict
+import time
+from collections import OrderedDict, deque
+
+import numpy as np
 
 # A stamp this much older than its stream's newest means that a recording starts over, not that a message came late.
 BACKWARD_JUMP_NS = 500_000_000
@@ -58,3 +61,64 @@ class StampMatcher:
         near = [key for key, values in self._sets.items()
                 if name not in values and abs(key - stamp_ns) <= self._tolerance_ns]
         return min(near, key=lambda key: abs(key - stamp_ns), default=stamp_ns)
+
+
+class StampOrder:
+    """Sees to it that what is worked on goes forward in time, but for a recording that starts over."""
+
+    def __init__(self):
+        self._newest_ns: int | None = None
+        self.late = 0
+
+    def behind_ns(self, stamp_ns: int) -> int:
+        """0 when this stamp may follow those before; else by how much it is late, and it is counted in `late`."""
+        behind_ns = 0 if self._newest_ns is None else self._newest_ns - stamp_ns
+        if 0 < behind_ns <= BACKWARD_JUMP_NS:
+            self.late += 1
+            return behind_ns
+        self._newest_ns = stamp_ns
+        return 0
+
+
+class PairingWatch:
+    """Notices that two streams both come and none of their stamps belong together.
+
+    tolerance_ns: as of the matcher. patience_s: seconds without a pair before it is said.
+    """
+
+    def __init__(self, names: tuple[str, str], tolerance_ns: int, patience_s: float = 1.0, clock=time.monotonic):
+        self._names, self._tolerance_ns, self._patience_s, self._clock = names, tolerance_ns, patience_s, clock
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._arrivals = {name: deque(maxlen=30) for name in self._names}
+        self._since_s: float | None = None
+
+    def arrived(self, name: str, stamp_ns: int) -> None:
+        """A message of a stream came."""
+        now = self._clock()
+        self._arrivals[name].append((now, stamp_ns))
+        if self._since_s is None:
+            self._since_s = now
+
+    def paired(self) -> None:
+        """Two of them made a pair."""
+        self._since_s = None
+
+    @property
+    def skew_ns(self) -> float:
+        """Median distance of the latest stamps of the first stream from the nearest of the second; NaN before any."""
+        first, second = ([stamp for _, stamp in self._arrivals[name]] for name in self._names)
+        if not first or not second:
+            return float('nan')
+        return float(np.median(np.abs(np.subtract.outer(first, second)).min(1)))
+
+    def problem(self) -> str:
+        """What is wrong, or an empty string."""
+        now = self._clock()
+        alive = all(arrivals and now - arrivals[-1][0] < self._patience_s for arrivals in self._arrivals.values())
+        if not alive or self._since_s is None or now - self._since_s < self._patience_s:
+            return ''
+        return (f'{self._names[0]} and {self._names[1]}: nothing pairs, stamps differ by {self.skew_ns / 1e6:.1f} ms, '
+                f'expected at most {self._tolerance_ns / 1e6:g} ms (parameter tolerance_s)')

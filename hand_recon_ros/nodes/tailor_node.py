@@ -27,8 +27,13 @@ from hand_recon_ros.types import WEAK_PERSPECTIVE, Frame
 
 
 class TailorNode(HandNode):
-    """Refines the initial meshes against the keypoints of the same image."""
+    """Refines the initial meshes against the keypoints of the same image; publishes what others are to use of them."""
     specs = MODEL_SPECS + (
+        ParameterSpec('refine', True, 'False: the meshes are fitted already, as those of stereo_fusion_node, and only '
+                      'smoothed and published.'),
+        ParameterSpec('smoothing', 'none', 'Filter over time, by name.',
+                      choices=('none', 'one_euro', 'constant_velocity')),
+        ParameterSpec('predict_s', 0.0, 'A hand that is lost is carried on for this long.', 's', 0.0, 0.2),
         ParameterSpec('solver', 'gauss_newton', 'gauss_newton, or adam as in the paper.',
                       choices=('gauss_newton', 'adam')),
         ParameterSpec('max_hands', 2, 'Hands fitted at once; the solver is compiled for this many.', '', 1, 8),
@@ -41,7 +46,8 @@ class TailorNode(HandNode):
 
     def __init__(self):
         super().__init__('tailor_node')
-        self._tailor = self._identity = self._model = self._painter = self._topology = self._service = None
+        self._tailor = self._smoother = self._identity = self._model = self._painter = self._topology = None
+        self._service = None
 
     def endpoints(self) -> None:
         prefix = self.setting('tf_prefix')
@@ -49,28 +55,36 @@ class TailorNode(HandNode):
             raise ValueError(f'parameter tf_prefix: {prefix!r}, expected no slash at either end')
         self._prefix, self._detector = prefix, self.setting('detector')
         self._camera = CameraSource(self.setting('rectified'))
-        self._matcher = StampMatcher(('keypoints', 'meshes'), round(self.setting('tolerance_s') * 1e9))
+        names = ('keypoints', 'meshes') if self.setting('refine') else ('meshes',)
+        self._matcher = StampMatcher(names, round(self.setting('tolerance_s') * 1e9))
         self._output = self.add_output(HandMeshArray, 'hands/mesh')
         self._markers = self.add_output(MarkerArray, 'hands/markers')
         self._latched = self.add_output(HandTopology, 'hands/topology', LATCHED, demand=False)
         self._tf = self.add_output(TFMessage, '/tf', 100) if self.setting('publish_tf') else None
-        self.add_input(HandKeypointsArray, 'hands/keypoints', lambda m: self._on_half('keypoints', m), 10)
-        self.add_input(HandMeshArray, 'hands/mesh_initial', lambda m: self._on_half('meshes', m), 10)
-        self.add_input(CameraInfo, 'camera_info', self._camera.update, required=False)
-        self.add_input(HandIdentityMsg, 'hands/identity', lambda m: self._identity.update(m), LATCHED, required=False)
+        self.add_input(HandMeshArray, 'hands/mesh_initial', lambda m: self._on_part('meshes', m), 10)
+        if 'keypoints' in names:
+            self.add_input(HandKeypointsArray, 'hands/keypoints', lambda m: self._on_part('keypoints', m), 10)
+            self.add_input(CameraInfo, 'camera_info', self._camera.update, required=False)
+            self.add_input(HandIdentityMsg, 'hands/identity', lambda m: self._identity.update(m), LATCHED,
+                           required=False)
 
     def build(self) -> None:
         from hand_recon_ros.hand_model.jax_runtime import prepare_jax
         prepare_jax()
+        from hand_recon_ros.refinement.smoothing import HandSmoother
         from hand_recon_ros.refinement.tailor import Tailor
         self._model, offsets = load_model_and_offsets(self)
         self._identity = IdentitySource(self.faults, self._model.name)
         self._topology = topology_to_msg(self._model)
         self._painter = MarkerPainter(self._model.faces)
-        self._tailor = Tailor(self._model, offsets.offsets_m, self.setting('solver'), self.setting('max_hands'))
+        if self.setting('refine'):
+            self._tailor = Tailor(self._model, offsets.offsets_m, self.setting('solver'), self.setting('max_hands'))
+        smoothing, predict_s = self.setting('smoothing'), self.setting('predict_s')
+        if smoothing != 'none' or predict_s:
+            self._smoother = HandSmoother(self._model, smoothing, predict_s)
 
     def release(self) -> None:
-        self._tailor = self._model = self._painter = self._topology = self._identity = None
+        self._tailor = self._smoother = self._model = self._painter = self._topology = self._identity = None
 
     def on_activate(self, state):
         result = super().on_activate(state)
@@ -91,22 +105,23 @@ class TailorNode(HandNode):
             response.message = f'model: {request.model!r}, expected {self._topology.model!r}, the one in use'
         return response
 
-    def _on_half(self, name: str, message) -> None:
-        pair = self._matcher.add(name, to_ns(message.header.stamp), message)
-        if pair is not None:
-            self.worker.submit((pair['keypoints'], pair['meshes']))
+    def _on_part(self, name: str, message) -> None:
+        parts = self._matcher.add(name, to_ns(message.header.stamp), message)
+        if parts is not None:
+            self.worker.submit(parts)
 
-    def process(self, pair) -> None:
+    def process(self, parts) -> None:
         started = time.monotonic()
-        seen, initial = pair
-        stamp_ns, frame_id = to_ns(seen.header.stamp), seen.header.frame_id
-        keypoints, estimates = self._same_hands(msg_to_keypoints(seen), msg_to_estimates(initial))
-        check_detector(keypoints, self._detector)
-        weak = any(estimate.projection == WEAK_PERSPECTIVE for estimate in estimates)
-        camera = None if weak or not estimates else self._camera.camera(seen.image_width, seen.image_height)
-        frame = Frame(seen.image_width, seen.image_height, None, camera, stamp_ns, frame_id)
-        refined = self._tailor.refine(frame, keypoints, estimates, self._identity.identity) if estimates else []
-        method = f'{initial.method}+{self._tailor.name}'
+        initial = parts['meshes']
+        stamp_ns, frame_id = to_ns(initial.header.stamp), initial.header.frame_id
+        refined, method = msg_to_estimates(initial), initial.method
+        self._check_model(refined)
+        if self._tailor is not None:
+            refined = self._refined(parts['keypoints'], refined)
+            method += f'+{self._tailor.name}'
+        if self._smoother is not None:
+            refined = self._smoother.smooth(refined, stamp_ns)
+            method += f'+{self._smoother.method}' if self._smoother.method != 'none' else ''
         took_s = time.monotonic() - started
         self._output.publish(estimates_to_msg(refined, stamp_ns, frame_id, method, took_s,
                                               took_s + initial.total_latency_s))
@@ -118,16 +133,30 @@ class TailorNode(HandNode):
         else:
             self._painter.forget()
 
-    def _same_hands(self, keypoints, estimates):
-        """Both lists in the estimates' order; ValueError when a mesh has no keypoints or belongs to another model."""
+    def _refined(self, seen, estimates):
+        """The tailor's answer for the keypoints and initial meshes of one image."""
+        keypoints = self._same_hands(msg_to_keypoints(seen), estimates)
+        check_detector(keypoints, self._detector)
+        weak = any(estimate.projection == WEAK_PERSPECTIVE for estimate in estimates)
+        camera = None if weak or not estimates else self._camera.camera(seen.image_width, seen.image_height)
+        frame = Frame(seen.image_width, seen.image_height, None, camera, to_ns(seen.header.stamp), seen.header.frame_id)
+        return self._tailor.refine(frame, keypoints, estimates, self._identity.identity) if estimates else []
+
+    def _check_model(self, estimates) -> None:
+        """ValueError when a mesh belongs to another model."""
+        for estimate in estimates:
+            if estimate.model != self._model.name:
+                raise ValueError(f'hands/mesh_initial: model {estimate.model!r}, expected {self._model.name!r} '
+                                 '(parameter model)')
+
+    @staticmethod
+    def _same_hands(keypoints, estimates):
+        """The keypoints in the estimates' order; ValueError when a mesh has none."""
         by_track = {hand.track_id: hand for hand in keypoints}
         for estimate in estimates:
             if estimate.track_id not in by_track:
                 raise ValueError(f'hands/mesh_initial: track {estimate.track_id}, expected one of hands/keypoints')
-            if estimate.model != self._model.name:
-                raise ValueError(f'hands/mesh_initial: model {estimate.model!r}, expected {self._model.name!r} '
-                                 '(parameter model)')
-        return [by_track[estimate.track_id] for estimate in estimates], estimates
+        return [by_track[estimate.track_id] for estimate in estimates]
 
     def extra_values(self) -> dict[str, str]:
         if not self.configured:

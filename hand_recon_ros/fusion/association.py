@@ -1,0 +1,56 @@
+"""Which hand of the left image is which of the right: by the rays of their landmarks, together with handedness."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from hand_recon_ros.detection.tracking import right_probability
+from hand_recon_ros.geometry.rigs import StereoRig, epipolar_residual_px, triangulate
+from hand_recon_ros.types import HandKeypoints
+
+# Bones of the rigid palm: wrist to the four knuckles, whose true lengths differ little between people.
+PALM = ((0, 5), (0, 9), (0, 13), (0, 17))
+
+
+@dataclass(frozen=True)
+class Association:
+    """Rules of the matching; distances in units of the hand's size in the image, sizes as ratios.
+
+    epipolar_limit: mean distance from the epipolar lines beyond which two detections are different hands.
+    size_limit: factor between the triangulated and an adult's palm beyond which they are. handedness_cost: what full
+    disagreement about handedness weighs, in the units of the distance. unpaired_cost: what leaving a pair out costs.
+    """
+    epipolar_limit: float = 0.15
+    palm_m: float = 0.088
+    size_limit: float = 1.8
+    size_cost: float = 0.10
+    handedness_cost: float = 0.06
+
+    def match(self, rig: StereoRig, left: list[HandKeypoints], right: list[HandKeypoints]) -> list[tuple[int, int]]:
+        """Pairs (left index, right index) of least total cost, every hand in one pair at most."""
+        if not left or not right:
+            return []
+        costs = np.array([[self.cost(rig, one, other) for other in right] for one in left])
+        allowed = np.isfinite(costs)
+        rows, columns = linear_sum_assignment(np.where(allowed, costs, 1e3))
+        return [(int(r), int(c)) for r, c in zip(rows, columns) if allowed[r, c]]
+
+    def cost(self, rig: StereoRig, left: HandKeypoints, right: HandKeypoints) -> float:
+        """How unlike one hand two detections are; inf where they cannot be one: off the epipolar lines, behind the
+        cameras, or of a palm that no hand has."""
+        size = max(min(left.box_size_px, right.box_size_px), 1e-6)
+        residual = epipolar_residual_px(rig, left.points_px, right.points_px)
+        away = float(np.abs(residual).mean()) / size if np.isfinite(residual).all() else np.inf
+        if away > self.epipolar_limit:
+            return np.inf
+        points, _ = triangulate(rig, left.points_px, right.points_px)
+        if not np.isfinite(points[[0, 5, 9, 13, 17]]).all():
+            return np.inf
+        palm = np.mean([np.linalg.norm(points[a] - points[b]) for a, b in PALM])
+        ratio = abs(np.log(max(palm, 1e-6) / self.palm_m)) / np.log(self.size_limit)
+        if ratio > 1.0:
+            return np.inf
+        handedness = abs(right_probability(left) - right_probability(right))
+        return away + self.size_cost * ratio + self.handedness_cost * handedness

@@ -1,0 +1,38 @@
+"""Method `joint`: one hand fitted to both views at once, their errors whitened across the views, shape held by the identity."""
+from __future__ import annotations
+
+import numpy as np
+
+from hand_recon_ros.fusion.fitted import fitted_estimate
+from hand_recon_ros.fusion.hand_pairs import HandPair, start
+from hand_recon_ros.fusion.compiled_fit import CompiledFit
+from hand_recon_ros.fusion.energy import ReprojectionEnergy
+from hand_recon_ros.fusion.observations import observe_pair
+from hand_recon_ros.fusion.view_noise import ViewNoise
+from hand_recon_ros.geometry.rigs import StereoRig
+from hand_recon_ros.hand_model.landmarks import build_skeleton
+from hand_recon_ros.hand_model.model import HandModel
+from hand_recon_ros.hand_model.skinning_jax import JaxHand
+from hand_recon_ros.types import HandEstimate
+
+
+class JointFusion:
+    """Gauss-Newton on the reprojection in both images. One view alone is fitted as the tailor would."""
+    name = 'joint'
+
+    def __init__(self, model: HandModel, offsets_m=None, noise: ViewNoise = ViewNoise(), max_hands: int = 2):
+        self._model, self._noise = model, noise
+        self._skeleton, self._hand = build_skeleton(model, offsets_m), JaxHand(model)
+        self._fit = CompiledFit(self._skeleton, ReprojectionEnergy(), max_hands)
+
+    def fuse(self, rig: StereoRig, pairs: list[HandPair]) -> list[HandEstimate]:
+        """One estimate a pair, in the left optical frame. ValueError when a fit is not finite."""
+        if not pairs:
+            return []
+        starts = [start(pair, rig, self._skeleton.axes) for pair in pairs]
+        observations = [observe_pair(rig, pair.frames, pair.keypoints, self._model.shape_size,
+                                     self._noise.correlation(rig, np.asarray(at.root)), pair.identity)
+                        for pair, at in zip(pairs, starts)]
+        fits = self._fit(starts, observations)
+        return [fitted_estimate(rig, pair, fits, row, self._skeleton, self._hand, self._noise)
+                for row, pair in enumerate(pairs)]

@@ -1,0 +1,103 @@
+"""What a pair of sights of one hand would look like were the rig another one than it says."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hand_recon_ros.fusion.association import PALM
+from hand_recon_ros.geometry.cameras import Camera
+from hand_recon_ros.geometry.rigs import StereoRig, epipolar_residual_px
+from hand_recon_ros.geometry.rotations import axis_angle_to_matrix
+
+STEP = 1e-3                 # rad, or part of a focal length: of the numerical derivatives
+STEP_S = 2e-3
+# Columns: three rotations, fx and fy of either camera, the whole of either K, the skew.
+FOCAL_LEFT, FOCAL_RIGHT, MATRIX_LEFT, MATRIX_RIGHT, SKEW = 3, 4, 5, 6, 7
+COLUMNS = 8
+# Weak beliefs that keep what cannot be seen at zero: rad, part of the focal length, s.
+BELIEFS = np.array([0.1, 0.1, 0.1, 0.3, 0.3, 0.3, 0.3, 0.2])
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A cause of residuals. basis: (COLUMNS, n) which of the columns it moves, in which proportions."""
+    name: str
+    basis: np.ndarray
+
+
+def _columns(*rows: tuple[int, ...]) -> np.ndarray:
+    return np.stack([np.isin(np.arange(COLUMNS), row) for row in rows], axis=1).astype(float)
+
+
+HYPOTHESES = (
+    Hypothesis('right camera turned', _columns((0,), (1,), (2,))),
+    Hypothesis('left fx and fy', _columns((FOCAL_LEFT,))),
+    Hypothesis('right fx and fy', _columns((FOCAL_RIGHT,))),
+    Hypothesis('fx and fy of both cameras', _columns((FOCAL_LEFT, FOCAL_RIGHT))),
+    Hypothesis('left K', _columns((MATRIX_LEFT,))),
+    Hypothesis('right K', _columns((MATRIX_RIGHT,))),
+    Hypothesis('K of both cameras', _columns((MATRIX_LEFT, MATRIX_RIGHT))),
+    Hypothesis('right images later', _columns((SKEW,))),
+)
+
+
+class ResidualSlopes:
+    """Epipolar residuals of a rig, and how they change with what may be wrong in it."""
+
+    def __init__(self, rig: StereoRig):
+        self._rig, self._moved = rig, []
+        for axis in np.eye(3):
+            turn = np.eye(4)
+            turn[:3, :3] = axis_angle_to_matrix(STEP * axis)
+            self._moved.append(StereoRig(rig.left, rig.right, turn @ rig.T_right_left))
+        for whole in (False, True):
+            self._moved.append(StereoRig(_scaled(rig.left, 1 + STEP, whole), rig.right, rig.T_right_left))
+            self._moved.append(StereoRig(rig.left, _scaled(rig.right, 1 + STEP, whole), rig.T_right_left))
+
+    def __call__(self, left_px, right_px, right_speed_px_s) -> tuple[np.ndarray, np.ndarray]:
+        """Signed residuals (N,) px of pixels (N, 2), and their derivatives (N, COLUMNS).
+
+        The residual by the true rig is residual + slopes @ x: x is how far the stated rig is from the true one.
+        right_speed_px_s: (N, 2) of the right points. x of SKEW: by how many seconds the right image is the later one.
+        """
+        base = epipolar_residual_px(self._rig, left_px, right_px)
+        moved = [(epipolar_residual_px(rig, left_px, right_px) - base) / STEP for rig in self._moved]
+        earlier = epipolar_residual_px(self._rig, left_px, right_px - STEP_S * right_speed_px_s)
+        return base, np.stack([*moved, (earlier - base) / STEP_S], -1)
+
+
+def _scaled(camera: Camera, factor: float, whole: bool) -> Camera:
+    K = camera.K.copy()
+    K[[0, 1], [0, 1]] *= factor
+    if whole:
+        K[:2, 2] *= factor
+    return Camera(camera.width, camera.height, K, camera.distortion_model, camera.D)
+
+
+def palm_m(rig: StereoRig, left_px, right_px) -> tuple[float, bool]:
+    """Mean length of the palm's bones, metres, and whether it is ahead of both cameras, by the rays' nearest points."""
+    left, right = ([*camera.normalise(px).T, np.ones(len(px))]
+                   for camera, px in ((rig.left, left_px), (rig.right, right_px)))
+    left, right = np.stack(left, -1), np.stack(right, -1) @ rig.T_right_left[:3, :3]
+    centre = rig.to_left(np.zeros(3))
+    # s left = centre + t right, least squares
+    ll, lr, rr = (left * left).sum(-1), (left * right).sum(-1), (right * right).sum(-1)
+    lc, rc = left @ centre, right @ centre
+    with np.errstate(divide='ignore', invalid='ignore'):
+        determinant = ll * rr - lr * lr
+        s, t = (lc * rr - lr * rc) / determinant, (lr * lc - ll * rc) / determinant
+        points = 0.5 * (s[:, None] * left + centre + t[:, None] * right)
+    ends = points[[0, 5, 9, 13, 17]]
+    if not np.isfinite(ends).all():
+        return float('nan'), False
+    ahead = np.median(s) > 0 and np.median(t) > 0
+    return float(np.mean([np.linalg.norm(points[a] - points[b]) for a, b in PALM])), bool(ahead)
+
+
+def other_rigs(rig: StereoRig) -> dict[str, tuple[StereoRig, bool]]:
+    """Rigs by the fault that would make `rig` of them, and whether the images change places."""
+    negated = rig.T_right_left.copy()
+    negated[:3, 3] *= -1
+    return {'swapped_images': (rig, True), 'baseline_sign': (StereoRig(rig.left, rig.right, negated), False),
+            'inverse': (StereoRig(rig.left, rig.right, np.linalg.inv(rig.T_right_left)), False)}
