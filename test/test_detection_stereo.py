@@ -108,17 +108,18 @@ def test_two_readings_are_of_one_hand_only_near_the_epipolar_lines_and_before_th
 
 
 @needs_openvino
-def test_paired_crops_of_one_picture_give_its_shift_exactly(pairs):
+def test_paired_crops_of_one_picture_give_its_shift(pairs):
     with StereoHandDetector(FLAT) as detector:
         for number, (left, right) in enumerate(pairs):
             seen = detector.detect(left, right)
             assert [len(hands) for hands in seen] == [2, 2], number
             assert [hand.track_id for hand in seen[LEFT]] == [hand.track_id for hand in seen[RIGHT]] == [0, 1]
-            for one, other in zip(*seen):
-                # The first crops are not paired yet, and their disparity a pixel off; unpaired ones stay 0.2-0.5 off.
-                off = np.abs(one.points_px - other.points_px - [DISPARITY_PX, 0]).mean(0)
-                assert (off < (0.1 if number >= 5 else 4.0)).all()
-                assert one.handedness == other.handedness
+            off = [np.abs(one.points_px - other.points_px - [DISPARITY_PX, 0]).mean(0).max()
+                   for one, other in zip(*seen)]
+            # The first crops are not paired yet. Later ones lie whole pixels apart: at the right whole number both
+            # readings are one reading; one beside it, half a pixel off, can stay for some images.
+            assert max(off) < (0.6 if number >= 2 else 4.0) and (number < 2 or min(off) < 1e-3)
+            assert [one.handedness for one in seen[LEFT]] == [other.handedness for other in seen[RIGHT]]
 
 
 @needs_openvino
