@@ -165,7 +165,7 @@ def test_hands_are_mediapipes(frames, precision, limit):
                     assert landmark_distance(hand, same) < limit * (1 if mode == 'image' else 2)
                     assert same.handedness == hand.handedness and same.detector == 'mediapipe'
                     assert abs(same.handedness_score - hand.handedness_score) < (0.02 if precision == 'f32' else 0.06)
-                    assert np.abs(same.points_m - hand.points_m).max() < (0.0015 if precision == 'f32' else 0.005)
+                    assert np.abs(same.points_m - hand.points_m).max() < (0.0015 if precision == 'f32' else 0.01)
 
 
 @needs_openvino

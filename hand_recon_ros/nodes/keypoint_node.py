@@ -16,7 +16,7 @@ from hand_recon_ros.types import Frame
 
 TRANSPORTS = {'raw': ('', Image, image_to_rgb), 'compressed': ('/compressed', CompressedImage, compressed_to_rgb)}
 DETECTORS = ('mediapipe',)
-BACKEND = ParameterSpec('backend', 'auto', 'Who runs the detector\'s networks: openvino (fast), mediapipe (reference), '
+BACKEND = ParameterSpec('backend', 'mediapipe', 'Who runs the detector\'s networks: openvino (fast), mediapipe (reference), '
                         'or auto: openvino where it is installed.', choices=('auto', 'openvino', 'mediapipe'))
 
 

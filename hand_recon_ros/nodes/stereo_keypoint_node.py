@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 
 from hand_recon_ros.messages.hands import keypoints_to_msg
 from hand_recon_ros.messages.stamps import to_ns
@@ -24,7 +25,7 @@ class StereoKeypointNode(HandNode):
         ParameterSpec('tolerance_s', 0.0, 'Images belong together when their stamps differ by at most this; 0 pairs '
                       'equal stamps only, as of cameras with a common trigger.', 's', 0.0, 0.5),
         ParameterSpec('detector', 'mediapipe', 'Landmark definition, by the name of who made it.', choices=DETECTORS),
-        BACKEND,
+        replace(BACKEND, default='auto'),
         ParameterSpec('max_hands', 2, 'Hands looked for.', minimum=1, maximum=8),
         ParameterSpec('min_detection_score', 0.5, 'A new hand needs at least this score.', minimum=0.0, maximum=1.0),
         ParameterSpec('min_tracking_score', 0.5, 'A followed hand is lost below this score.', minimum=0.0, maximum=1.0),
