@@ -86,10 +86,18 @@ def test_skew_is_named_and_nothing_is_paired(graph, rig, pair):
     assert not any(start <= stamp < start + 50 * SECOND for stamp in stamps(graph))
 
 
-def test_a_camera_that_stops_is_named(graph, rig, pair):
-    graph.send_until(lambda: graph.diagnosed(NODE, '/right/image: last message'),
-                     lambda n: send(graph, rig, (pair[0], None), 300 * SECOND + n * SECOND // 10),
+def test_a_camera_that_stops_is_named_and_the_other_goes_on(graph, rig, pair):
+    def went_on():
+        return [stamp for stamp in stamps(graph) if 310 * SECOND <= stamp < 340 * SECOND]
+    graph.send_until(lambda: any(300 * SECOND <= stamp < 305 * SECOND for stamp in stamps(graph)),
+                     lambda n: send(graph, rig, pair, 300 * SECOND + n * SECOND // 50), 'both')
+    graph.send_until(lambda: graph.diagnosed(NODE, '/right/image: last message') and len(went_on()) > 3,
+                     lambda n: send(graph, rig, (pair[0], None), 310 * SECOND + n * SECOND // 10),
                      'the silent camera to be named', 10)
+    left, right = ({to_ns(m.header.stamp): m for m in graph.arrived[topic]} for topic in TOPICS)
+    stamp = went_on()[0]
+    assert len(left[stamp].hands) >= 1 and not right[stamp].hands
+    assert right[stamp].header.frame_id == 'right_optical_frame'
 
 
 def test_images_of_another_size_are_named(graph, rig, pair):
@@ -104,6 +112,6 @@ def test_late_pairs_are_named_and_a_recording_starts_over(graph, rig, pair):
     def reordered(n):
         for late_ns in (0, SECOND // 20):
             send(graph, rig, pair, 500 * SECOND + n * SECOND - late_ns)
-    graph.send_until(lambda: graph.diagnosed(NODE, 'stamps not in order, one 50.0 ms older'), reordered, 'a late pair', 15)
+    graph.send_until(lambda: graph.diagnosed(NODE, 'stamps not in order, one 50.0 ms older'), reordered, 'late ones')
     graph.send_until(lambda: any(stamp < 60 * SECOND for stamp in stamps(graph)),
                      lambda n: send(graph, rig, pair, 50 * SECOND + n * SECOND // 10), 'the new beginning', 15)
