@@ -61,5 +61,5 @@ def test_a_stream_goes_on_alone_when_its_partner_is_silent_and_no_sooner():
     assert not any(heard('a', step / 10) for step in range(10))         # b was never there
     lone.paired({'a': 1, 'b': 2})
     assert [heard('a', 2 + step / 10) for step in range(8)] == [False] * 6 + [True] * 2
-    assert not any(heard(name, 3 + step / 10) for step in range(20) for name in 'ab')     # skewed, not silent
+    assert not any(heard(name, 3 + step / 10) for step in range(20) for name in 'ba')     # skewed, not silent
     assert lone.last == {'a': 1, 'b': 2} and lone.count == 2
