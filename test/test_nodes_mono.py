@@ -38,7 +38,8 @@ NAMES = ('keypoint_node', 'mesh_node', 'tailor_node', 'overlay_node')
 @pytest.fixture(scope='module')
 def graph():
     # Each image anew: what comes out must not depend on what went in before.
-    with Graph(NAMES, {'keypoint_node': {'mode': 'image', 'min_detection_score': '0.4'}}, overlay=True) as graph:
+    with Graph(NAMES, {'keypoint_node': {'backend': 'mediapipe', 'mode': 'image',
+                                                  'min_detection_score': '0.4'}}, overlay=True) as graph:
         yield graph
 
 

@@ -12,7 +12,7 @@ from std_msgs.msg import Float32
 
 from hand_recon_ros.action import CalibrateIdentity
 from hand_recon_ros.geometry.cameras import Camera
-from hand_recon_ros.geometry.rigs import StereoRig
+from hand_recon_ros.geometry.rigs import StereoRig, triangulate
 from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.hand_model.jax_runtime import prepare_jax
 from hand_recon_ros.messages.hands import msg_to_estimates, msg_to_identity
@@ -59,7 +59,9 @@ def send(graph, sights, stamp_ns, rig=RIG, sign=1.0, views=None):
 
 
 def arrived(graph, topic, first_ns):
-    return {to_ns(m.header.stamp): m for m in list(graph.arrived[topic]) if to_ns(m.header.stamp) >= first_ns}
+    """What came with stamps of the 40 s from `first_ns`, by stamp."""
+    stamped = [(to_ns(message.header.stamp), message) for message in list(graph.arrived[topic])]
+    return {stamp: message for stamp, message in stamped if 0 <= stamp - first_ns < 40 * SECOND}
 
 
 def until_published(graph, sights, first_ns, count=1, **how):
@@ -71,7 +73,6 @@ def until_published(graph, sights, first_ns, count=1, **how):
 
 def true_joints(people, sight):
     """Of a sight without noise: triangulated, which is exact."""
-    from hand_recon_ros.geometry.rigs import triangulate
     return triangulate(RIG, *(hand.points_px.astype(float) for hand in sight.keypoints))[0]
 
 
@@ -108,25 +109,24 @@ def test_stamps_that_jump_back_go_on_and_late_ones_are_named(graph, people):
     ids = []
     for start in (900 * SECOND, 50 * SECOND):
         meshes = until_published(graph, [sight], start)
-        ids.append([m.hands[0].track_id for stamp, m in meshes.items() if stamp < start + 10 * SECOND][-1])
+        ids.append(meshes[max(meshes)].hands[0].track_id)
     assert ids[1] > ids[0]
-    newest = max(stamp for stamp in arrived(graph, 'hands/mesh', 0) if stamp < 60 * SECOND) + SECOND
+    newest = max(meshes) + SECOND
     graph.send_until(lambda: graph.diagnosed('stereo_fusion_node', 'stamps not in order, one 100.0 ms older'),
-                     lambda n: [send(graph, [sight], newest + n * SECOND), send(graph, [sight], newest + n * SECOND
-                                                                                - SECOND // 10)], 'the late stamp')
+                     lambda n: [send(graph, [sight], newest + n * SECOND - late) for late in (0, SECOND // 10)],
+                     'the late stamp')
 
 
-@pytest.mark.parametrize('how, named', [
-    ({'sign': -1.0}, 'P: fourth column puts the right camera -0.12 m to the right of the left one'),
-    ({'rig': StereoRig(Camera(320, 240, CAMERA.K), CAMERA, RIG.T_right_left)},
-     'left/camera_info: 320 x 240, expected the left image\'s 640 x 480'),
-    ({'views': lambda v: [v[1], v[0]]}, 'rig: swapped_images')])
-def test_a_wrong_rig_is_named_and_recovered_from(graph, people, how, named):
-    sights = sights_of(people, np.zeros(10), 40, 6)
-    graph.send_until(lambda: graph.diagnosed('stereo_fusion_node', named),
-                     lambda n: send(graph, [sights[n % 40]], (300 + 10 * len(named)) * SECOND + n * SECOND // 10, **how),
-                     named)
-    until_published(graph, [sights[0]], (2000 + 10 * len(named)) * SECOND)
+@pytest.mark.parametrize('node, how, named', [
+    ('stereo_fusion_node', {'sign': -1.0}, 'P: fourth column puts the right camera -0.12 m to the right of the left'),
+    ('left_mesh_node', {'rig': StereoRig(Camera(320, 240, CAMERA.K), CAMERA, RIG.T_right_left)},
+     'camera_info: 320 x 240, expected the image\'s 640 x 480'),
+    ('stereo_fusion_node', {'views': lambda v: [v[1], v[0]]}, 'rig: swapped_images')])
+def test_a_wrong_rig_is_named_and_recovered_from(graph, people, node, how, named):
+    sights, start = sights_of(people, np.zeros(10), 40, 6), 1000 * len(named) * SECOND
+    graph.send_until(lambda: graph.diagnosed(node, named),
+                     lambda n: send(graph, [sights[n % 40]], start + n * SECOND // 10, **how), named)
+    until_published(graph, [sights[0]], start + 100 * SECOND)
 
 
 def calibrated(graph, people, name, shape, seed, first_ns, frames=6):
@@ -139,16 +139,16 @@ def calibrated(graph, people, name, shape, seed, first_ns, frames=6):
     graph.wait_until(future.done, 10.0, 'the goal to be taken')
     result = future.result().get_result_async()
     sights = sights_of(people, shape, 40, seed, noise_px=0.5)
-    graph.send_until(result.done, lambda n: send(graph, [sights[n % 40]], first_ns + n * SECOND // 10), 'the result', 60)
+    graph.send_until(result.done, lambda n: send(graph, [sights[n % 40]], first_ns + n * SECOND // 10), 'it', 60)
     client.destroy()
     return result.result(), heard
 
 
-def called(graph, kind, name, **request):
-    client = graph.node.create_client(kind, name)
-    graph.wait_until(client.service_is_ready, 10.0, name)
+def called(graph, kind, service, **request):
+    client = graph.node.create_client(kind, service)
+    graph.wait_until(client.service_is_ready, 10.0, service)
     future = client.call_async(kind.Request(**request))
-    graph.wait_until(future.done, 10.0, f'an answer of {name}')
+    graph.wait_until(future.done, 10.0, f'an answer of {service}')
     return future.result()
 
 
@@ -174,15 +174,15 @@ def test_two_people_keep_two_identities(graph, people):
     # Two are known now: nobody by default, and each of two right hands by its shape.
     graph.wait_until(lambda: not graph.arrived['hands/identity'][-1].name, 5.0, 'nobody by default')
     rng = np.random.default_rng(9)
-    crowd = [(people.sights(ANN, 1, rng, noise_px=0.3)[0], people.sights(BOB, 1, rng, noise_px=0.3, handedness='left')[0])
-             for _ in range(30)]
+    crowd = [(people.sights(ANN, 1, rng, noise_px=0.3)[0],
+              people.sights(BOB, 1, rng, noise_px=0.3, handedness='left')[0]) for _ in range(30)]
 
     def named():
         message = graph.arrived['hands/identities'][-1]
         identities, owners = msg_to_identities(message)
         return sorted({identities[owner].name for owner in owners.values()})
     graph.send_until(lambda: named() == ['ann', 'bob'],
-                     lambda n: send(graph, crowd[n % 30], 5300 * SECOND + n * SECOND // 10), 'both to be recognised', 40)
+                     lambda n: send(graph, crowd[n % 30], 5300 * SECOND + n * SECOND // 10), 'both to be named', 40)
     loaded = called(graph, LoadIdentity, 'hands/load_identity', name='ann', alone=True)
     assert loaded.success and loaded.identity.name == 'ann'
     refused = called(graph, LoadIdentity, 'hands/load_identity', name='eve', alone=True)

@@ -20,8 +20,8 @@ import numpy as np
 
 from hand_recon_ros.fusion.rig_evidence import Explanation, explained
 from hand_recon_ros.fusion.rig_faults import CameraFacts, RigFault, calibration_faults, mended_rig
-from hand_recon_ros.fusion.rig_hypotheses import ResidualSlopes, other_rigs, palm_m
-from hand_recon_ros.geometry.rigs import StereoRig, epipolar_residual_px
+from hand_recon_ros.fusion.rig_hypotheses import Sighting, other_rigs, palm_m
+from hand_recon_ros.geometry.rigs import StereoRig, plane_residual_px
 from hand_recon_ros.types import HandKeypoints
 
 NS_PER_S = 1e9
@@ -91,7 +91,7 @@ class RigHealth:
         self._sign_known = known and left.rectified and right.rectified
         self._others = other_rigs(self._rig) if self._rig is not None else {}
         self._exchanged = StereoRig(self._rig.right, self._rig.left, self._rig.T_right_left) if self._rig else None
-        self._slopes = ResidualSlopes(self._rig) if self._rig else None
+        self._look = Sighting(self._rig) if self._rig else None
         self._window_s, self._period_s = window_s, period_s
         self.restart()
 
@@ -146,17 +146,17 @@ class RigHealth:
         return float(np.minimum(steps, 0.3).sum())
 
     def _sight(self, stamp_ns, left, right, speed, moving, identity_palm_m) -> _Sight:
-        rig, pixels = self._rig, (left.points_px.astype(np.float64), right.points_px.astype(np.float64))
+        seen = self._look(left.points_px.astype(np.float64), right.points_px.astype(np.float64), speed)
         size = max(min(left.box_size_px, right.box_size_px), 1.0)
         expected = identity_palm_m or ADULT_PALM_M
-        residual, slopes = self._slopes(*pixels, speed)
-        finite = np.isfinite(residual) & np.isfinite(slopes).all(-1)
-        sensible, palm = _sensible(rig, *pixels, size, expected)
+        finite = np.isfinite(seen.residual) & np.isfinite(seen.slopes).all(-1)
+        sensible, palm = _sensible(self._rig, seen.left, seen.right, size, expected)
         others = {}
         for name, (other, exchange) in self._others.items():
-            others[name], _ = _sensible(other, *(pixels[::-1] if exchange else pixels), size, expected)
-        exchanged = np.abs(epipolar_residual_px(self._exchanged, *pixels)).mean() / size
-        return _Sight(stamp_ns, size, np.where(finite, residual, 0.0), np.where(finite[:, None], slopes, 0.0),
+            planes = (seen.right_by_left, seen.left_by_right) if exchange else (seen.left, seen.right)
+            others[name], _ = _sensible(other, *planes, size, expected)
+        exchanged = np.abs(plane_residual_px(self._exchanged, seen.left_by_right, seen.right_by_left)).mean() / size
+        return _Sight(stamp_ns, size, np.where(finite, seen.residual, 0.0), np.where(finite[:, None], seen.slopes, 0.0),
                       bool(np.isfinite(sensible)), others, float(exchanged),
                       palm / expected * (1 if identity_palm_m else -1), moving)
 
@@ -223,7 +223,7 @@ class RigHealth:
             senseless = float(np.mean([not sight.sensible for sight in sights]))
             if senseless > 1 - FEW:
                 return [RigFault('unexplained', f'{100 * senseless:.0f} % of {len(sights)} pairs of hands make no '
-                                 'sense by the rig, and no single fault explains it: the calibration is not of these cameras')]
+                                 'sense by the rig, and no single fault explains it: it is not of these cameras')]
             return []
         return [self._named(explanation, sights, size)]
 
@@ -274,9 +274,9 @@ def _by_side(left: list[HandKeypoints], right: list[HandKeypoints]) -> dict[str,
     return sides
 
 
-def _sensible(rig: StereoRig, left_px, right_px, size: float, expected_m: float) -> tuple[float, float]:
+def _sensible(rig: StereoRig, left, right, size: float, expected_m: float) -> tuple[float, float]:
     """Mean absolute residual in hand sizes, inf where the two cannot be one hand; and the palm, metres."""
-    palm, ahead = palm_m(rig, left_px, right_px)
-    away = float(np.abs(epipolar_residual_px(rig, left_px, right_px)).mean()) / size
+    palm, ahead = palm_m(rig, left, right)
+    away = float(np.abs(plane_residual_px(rig, left, right)).mean()) / size
     fits = ahead and away <= SENSIBLE_RESIDUAL and 1 / SENSIBLE_PALM <= palm / expected_m <= SENSIBLE_PALM
     return (away if fits else np.inf), palm

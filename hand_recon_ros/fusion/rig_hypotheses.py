@@ -7,7 +7,7 @@ import numpy as np
 
 from hand_recon_ros.fusion.association import PALM
 from hand_recon_ros.geometry.cameras import Camera
-from hand_recon_ros.geometry.rigs import StereoRig, epipolar_residual_px
+from hand_recon_ros.geometry.rigs import StereoRig, plane_residual_px
 from hand_recon_ros.geometry.rotations import axis_angle_to_matrix
 
 STEP = 1e-3                 # rad, or part of a focal length: of the numerical derivatives
@@ -42,44 +42,70 @@ HYPOTHESES = (
 )
 
 
-class ResidualSlopes:
-    """Epipolar residuals of a rig, and how they change with what may be wrong in it."""
+@dataclass(frozen=True)
+class Planes:
+    """Directions (x/z, y/z) (N, 2) of one hand's landmarks: in each view by its own camera, and by the other view's.
+
+    residual, slopes: (N,) px and (N, COLUMNS). The residual by the true rig is residual + slopes @ x: x is how far the
+    stated rig is from the true one; x of SKEW: by how many seconds the right image is the later one.
+    """
+    left: np.ndarray
+    right: np.ndarray
+    left_by_right: np.ndarray
+    right_by_left: np.ndarray
+    residual: np.ndarray
+    slopes: np.ndarray
+
+
+class Sighting:
+    """Looks at pairs of detections by a rig, and how their residuals change with what may be wrong in it."""
 
     def __init__(self, rig: StereoRig):
-        self._rig, self._moved = rig, []
+        self._rig, self._turned = rig, []
         for axis in np.eye(3):
             turn = np.eye(4)
             turn[:3, :3] = axis_angle_to_matrix(STEP * axis)
-            self._moved.append(StereoRig(rig.left, rig.right, turn @ rig.T_right_left))
-        for whole in (False, True):
-            self._moved.append(StereoRig(_scaled(rig.left, 1 + STEP, whole), rig.right, rig.T_right_left))
-            self._moved.append(StereoRig(rig.left, _scaled(rig.right, 1 + STEP, whole), rig.T_right_left))
+            self._turned.append(StereoRig(rig.left, rig.right, turn @ rig.T_right_left))
+        self._longer = (StereoRig(_scaled(rig.left), rig.right, rig.T_right_left),
+                        StereoRig(rig.left, _scaled(rig.right), rig.T_right_left))
 
-    def __call__(self, left_px, right_px, right_speed_px_s) -> tuple[np.ndarray, np.ndarray]:
-        """Signed residuals (N,) px of pixels (N, 2), and their derivatives (N, COLUMNS).
+    def __call__(self, left_px, right_px, right_speed_px_s) -> Planes:
+        """Pixels (N, 2) of both views, and the speed (N, 2) of the right ones."""
+        rig, count = self._rig, len(left_px)
+        # Undistorting costs most: once a camera, whatever is to be looked at. A pixel by a camera whose K is larger is
+        # another pixel by the camera as it is.
+        by_left = rig.left.normalise(np.concatenate([
+            left_px, _shrunk(left_px, rig.left.centre_px), _shrunk(left_px, 0.0), right_px])).reshape(-1, count, 2)
+        by_right = rig.right.normalise(np.concatenate([
+            right_px, _shrunk(right_px, rig.right.centre_px), _shrunk(right_px, 0.0), left_px,
+            right_px - STEP_S * right_speed_px_s])).reshape(-1, count, 2)
+        left, right = by_left[0], by_right[0]
+        base = plane_residual_px(rig, left, right)
+        moved = [plane_residual_px(turned, left, right) for turned in self._turned]
+        for variant in (1, 2):
+            moved += [plane_residual_px(self._longer[0], by_left[variant], right),
+                      plane_residual_px(self._longer[1], left, by_right[variant])]
+        slopes = [(residual - base) / STEP for residual in moved]
+        slopes.append((plane_residual_px(rig, left, by_right[4]) - base) / STEP_S)
+        return Planes(left, right, by_right[3], by_left[3], base, np.stack(slopes, -1))
 
-        The residual by the true rig is residual + slopes @ x: x is how far the stated rig is from the true one.
-        right_speed_px_s: (N, 2) of the right points. x of SKEW: by how many seconds the right image is the later one.
-        """
-        base = epipolar_residual_px(self._rig, left_px, right_px)
-        moved = [(epipolar_residual_px(rig, left_px, right_px) - base) / STEP for rig in self._moved]
-        earlier = epipolar_residual_px(self._rig, left_px, right_px - STEP_S * right_speed_px_s)
-        return base, np.stack([*moved, (earlier - base) / STEP_S], -1)
+
+def _shrunk(px, about) -> np.ndarray:
+    return about + (px - about) / (1 + STEP)
 
 
-def _scaled(camera: Camera, factor: float, whole: bool) -> Camera:
+def _scaled(camera: Camera) -> Camera:
+    """Longer focal lengths: of what counts here, pixels per direction."""
     K = camera.K.copy()
-    K[[0, 1], [0, 1]] *= factor
-    if whole:
-        K[:2, 2] *= factor
+    K[[0, 1], [0, 1]] *= 1 + STEP
     return Camera(camera.width, camera.height, K, camera.distortion_model, camera.D)
 
 
-def palm_m(rig: StereoRig, left_px, right_px) -> tuple[float, bool]:
-    """Mean length of the palm's bones, metres, and whether it is ahead of both cameras, by the rays' nearest points."""
-    left, right = ([*camera.normalise(px).T, np.ones(len(px))]
-                   for camera, px in ((rig.left, left_px), (rig.right, right_px)))
-    left, right = np.stack(left, -1), np.stack(right, -1) @ rig.T_right_left[:3, :3]
+def palm_m(rig: StereoRig, left, right) -> tuple[float, bool]:
+    """Mean length of the palm's bones, metres, and whether it is ahead of both cameras, by the nearest points of
+    directions (21, 2), as Camera.normalise gives them."""
+    left, right = (np.concatenate([plane, np.ones((len(plane), 1))], axis=1) for plane in (left, right))
+    right = right @ rig.T_right_left[:3, :3]
     centre = rig.to_left(np.zeros(3))
     # s left = centre + t right, least squares
     ll, lr, rr = (left * left).sum(-1), (left * right).sum(-1), (right * right).sum(-1)

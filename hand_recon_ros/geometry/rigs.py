@@ -149,10 +149,12 @@ def _inverse(normal) -> np.ndarray:
 
 def epipolar_residual_px(rig: StereoRig, left_px, right_px) -> np.ndarray:
     """Signed Sampson distance (...) in undistorted pixels of pixel pairs (..., 2) from the rig's epipolar geometry."""
-    rays = []
-    for camera, px in ((rig.left, left_px), (rig.right, right_px)):
-        plane = camera.normalise(px)
-        rays.append(np.concatenate([plane, np.ones_like(plane[..., :1])], axis=-1))
+    return plane_residual_px(rig, rig.left.normalise(left_px), rig.right.normalise(right_px))
+
+
+def plane_residual_px(rig: StereoRig, left, right) -> np.ndarray:
+    """epipolar_residual_px of directions (x/z, y/z) (..., 2), as Camera.normalise gives them."""
+    rays = [np.concatenate([plane, np.ones_like(plane[..., :1])], axis=-1) for plane in (left, right)]
     tx, ty, tz = rig.T_right_left[:3, 3] / rig.baseline_m
     essential = np.array([[0, -tz, ty], [tz, 0, -tx], [-ty, tx, 0]]) @ rig.T_right_left[:3, :3]
     on_right = rays[0] @ essential.T

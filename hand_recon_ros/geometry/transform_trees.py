@@ -12,6 +12,9 @@ class TransformTree:
     def __init__(self):
         self._edges: dict[str, dict[str, np.ndarray]] = {}
 
+    def __len__(self) -> int:
+        return len(self._edges)
+
     def add(self, parent: str, child: str, T_parent_child: np.ndarray) -> None:
         """An edge (4, 4), which takes the place of a former one of these two frames."""
         T = np.asarray(T_parent_child, np.float64)

@@ -46,7 +46,7 @@ class IdentityNode(HandNode):
         self._in_use: dict[str, object] = {}
         self._goal: CalibrationGoal | None = None
         self._latest = self._calibration = self._recognition = self._recognised = self._model = None
-        self._services, self._action = [], None
+        self._offered, self._action = [], None
 
     def endpoints(self) -> None:
         from hand_recon_ros.identity.store import IdentityStore
@@ -74,7 +74,7 @@ class IdentityNode(HandNode):
 
     def on_activate(self, state):
         result = super().on_activate(state)
-        self._services = [self.create_service(SaveIdentity, 'hands/save_identity', self._on_save),
+        self._offered = [self.create_service(SaveIdentity, 'hands/save_identity', self._on_save),
                           self.create_service(LoadIdentity, 'hands/load_identity', self._on_load)]
         self._action = ActionServer(self, CalibrateIdentity, 'hands/calibrate_identity', self._calibrate,
                                     cancel_callback=self._on_cancel)
@@ -83,10 +83,10 @@ class IdentityNode(HandNode):
 
     def on_deactivate(self, state):
         self._end_goal('the node was deactivated')
-        for service in self._services:
+        for service in self._offered:
             self.destroy_service(service)
         self._action.destroy()
-        self._services, self._action = [], None
+        self._offered, self._action = [], None
         self._matcher.clear()
         return super().on_deactivate(state)
 

@@ -53,8 +53,8 @@ class RigSource:
     def rig(self, left_size: tuple[int, int], right_size: tuple[int, int]) -> StereoRig:
         """Rig of images of these sizes (width, height); ValueError saying what is missing, refused or of other size."""
         if self._rig is None:
-            missing = [self._names[side] for side in SIDES if side not in self._infos]
-            raise ValueError(self._refusal or f'{" and ".join(missing)}: none received, expected one of each camera '
+            missing = [self._names[side] for side in SIDES if side not in self._infos] or ['/tf_static']
+            raise ValueError(self._refusal or f'{" and ".join(missing)}: none received, expected it of each camera '
                                               '(or parameter rig_file)')
         for side, size, camera in zip(SIDES, (left_size, right_size), (self._rig.left, self._rig.right)):
             if (camera.width, camera.height) != tuple(size):
@@ -86,7 +86,7 @@ class RigSource:
 
     def _build(self) -> None:
         """Take up what changed, and report at once what is wrong with it, images or not."""
-        if len(self._infos) < len(SIDES):
+        if len(self._infos) < len(SIDES) or not (self._rectified or self._frames):
             return
         try:
             self._rig, self._refusal = self._made(), ''

@@ -5,6 +5,9 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
+from std_msgs.msg import Header
+
 from hand_recon_ros.messages.hands import keypoints_to_msg
 from hand_recon_ros.messages.stamps import to_ns
 from hand_recon_ros.msg import HandKeypointsArray
@@ -12,7 +15,7 @@ from hand_recon_ros.nodes.keypoint_node import BACKEND, DETECTORS, TRANSPORTS
 from hand_recon_ros.nodes.lifecycle import HandNode
 from hand_recon_ros.nodes.parameters import ParameterSpec
 from hand_recon_ros.nodes.rig_source import RIG_SPECS, SIDES, RigSource, rehearsal_rig
-from hand_recon_ros.nodes.synchronisation import PairingWatch, StampMatcher, StampOrder
+from hand_recon_ros.nodes.synchronisation import LoneStream, PairingWatch, StampMatcher, StampOrder
 from hand_recon_ros.types import Frame
 
 
@@ -24,6 +27,8 @@ class StereoKeypointNode(HandNode):
                       choices=tuple(TRANSPORTS)),
         ParameterSpec('tolerance_s', 0.0, 'Images belong together when their stamps differ by at most this; 0 pairs '
                       'equal stamps only, as of cameras with a common trigger.', 's', 0.0, 0.5),
+        ParameterSpec('lone_after_s', 0.5, 'When one camera is silent for longer, the other goes on alone, as if the '
+                      'first were covered; 0: never.', 's', 0.0, 10.0),
         ParameterSpec('detector', 'mediapipe', 'Landmark definition, by the name of who made it.', choices=DETECTORS),
         replace(BACKEND, default='auto'),
         ParameterSpec('max_hands', 2, 'Hands looked for.', minimum=1, maximum=8),
@@ -44,6 +49,7 @@ class StereoKeypointNode(HandNode):
         self._names = {side: self.resolve_topic_name(f'{side}/image') + suffix for side in SIDES}
         self._matcher, self._order = StampMatcher(SIDES, tolerance_ns), StampOrder()
         self._watch = PairingWatch(tuple(self._names.values()), tolerance_ns)
+        self._lone = LoneStream(SIDES, self.setting('lone_after_s'))
         self._source = RigSource(self)
         self._outputs = [self.add_output(HandKeypointsArray, f'{side}/hands/keypoints') for side in SIDES]
         for side in SIDES:
@@ -66,6 +72,7 @@ class StereoKeypointNode(HandNode):
     def on_deactivate(self, state):
         self._matcher.clear()
         self._watch.clear()
+        self._lone.clear()
         return super().on_deactivate(state)
 
     def _on_image(self, side: str, message) -> None:
@@ -74,7 +81,10 @@ class StereoKeypointNode(HandNode):
         self._watch.arrived(self._names[side], stamp_ns)
         if pair is not None:
             self._watch.paired()
+            self._lone.paired(pair)
             self.worker.submit(pair)
+        elif self._lone.alone(side):
+            self.worker.submit({side: message})
         problem = self._watch.problem()
         if problem:
             self.faults.put('pairs', problem)
@@ -83,7 +93,7 @@ class StereoKeypointNode(HandNode):
 
     def process(self, pair) -> None:
         started = time.monotonic()
-        headers = [pair[side].header for side in SIDES]
+        headers = self._headers(pair)
         stamp_ns = to_ns(headers[0].stamp)
         behind_ns = self._order.behind_ns(stamp_ns)
         if behind_ns:
@@ -91,7 +101,7 @@ class StereoKeypointNode(HandNode):
                             'than the one before; late images are not used', warning=True)
             return
         self.faults.clear('order')
-        images = [self._to_rgb(pair[side]) for side in SIDES]
+        images = self._images(pair)
         rig = self._source.rig(*((image.shape[1], image.shape[0]) for image in images))
         if rig is not self._rig:
             self._detector.use(rig)
@@ -104,11 +114,27 @@ class StereoKeypointNode(HandNode):
             output.publish(keypoints_to_msg(hands, frame.stamp_ns, frame.frame_id, frame.width, frame.height, took_s))
         self.published(started, stamp_ns)
 
+    def _headers(self, pair) -> list:
+        """Of both images; a silent camera's has the other's stamp and its own frame."""
+        headers = [pair[side].header if side in pair else None for side in SIDES]
+        stamp = next(header.stamp for header in headers if header is not None)
+        return [header or Header(stamp=stamp, frame_id=self._lone.last[side].header.frame_id)
+                for side, header in zip(SIDES, headers)]
+
+    def _images(self, pair) -> list[np.ndarray]:
+        """Both images, black that of a silent camera."""
+        images = {side: self._to_rgb(message) for side, message in pair.items()}
+        for side in SIDES:
+            if side not in images:
+                images[side] = np.zeros_like(self._to_rgb(self._lone.last[side]))
+        return [images[side] for side in SIDES]
+
     def extra_values(self) -> dict[str, str]:
         if not self.configured:
             return {}
         return {'unmatched': str(self._matcher.unmatched), 'backward_jumps': str(self._matcher.resets),
-                'late': str(self._order.late), 'skew_ms': f'{self._watch.skew_ns / 1e6:.2f}'}
+                'late': str(self._order.late), 'alone': str(self._lone.count),
+                'skew_ms': f'{self._watch.skew_ns / 1e6:.2f}'}
 
 
 def main(arguments=None) -> int:

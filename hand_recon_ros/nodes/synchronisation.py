@@ -122,3 +122,36 @@ class PairingWatch:
             return ''
         return (f'{self._names[0]} and {self._names[1]}: nothing pairs, stamps differ by {self.skew_ns / 1e6:.1f} ms, '
                 f'expected at most {self._tolerance_ns / 1e6:g} ms (parameter tolerance_s)')
+
+
+class LoneStream:
+    """Notices that one of two streams has fallen silent after having made pairs, so that the other goes on alone.
+
+    patience_s: silence that is too long; 0: the other never goes on alone. last: the latest pair, by name.
+    """
+
+    def __init__(self, names: tuple[str, str], patience_s: float, clock=time.monotonic):
+        self._names, self._patience_s, self._clock = names, patience_s, clock
+        self.count = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything but the count."""
+        self.last: dict = {}
+        self._name, self._since_s, self._latest_s = '', 0.0, 0.0
+
+    def paired(self, pair: dict) -> None:
+        """Messages of both streams that belong together."""
+        self.last, self._name = pair, ''
+
+    def alone(self, name: str) -> bool:
+        """A message of this stream came without a partner: whether it goes on alone."""
+        now = self._clock()
+        if name != self._name or now - self._latest_s > self._patience_s:
+            # The other one was heard since, or this one was silent as well.
+            self._name, self._since_s = name, now
+        self._latest_s = now
+        if not (self.last and self._patience_s) or now - self._since_s <= self._patience_s:
+            return False
+        self.count += 1
+        return True
