@@ -21,6 +21,17 @@ from hand_recon_ros.refinement.tailor import Tailor
 from hand_recon_ros.types import Frame, HandEstimate, HandIdentity, HandKeypoints, checked_choice
 
 
+def _exchanged(detector, other):
+    """`other` in place of `detector`, which is closed; `detector` itself where other is None. ValueError when the two
+    do not define the same landmarks."""
+    if other is None:
+        return detector
+    if other.name != detector.name:
+        raise ValueError(f'detector: {other.name!r}, expected {detector.name!r}, whose offsets are in use')
+    detector.close()
+    return other
+
+
 @dataclass(frozen=True)
 class MonoSettings:
     """What the mono pipeline is made of; the same names as the nodes' parameters.
@@ -85,11 +96,7 @@ class MonoPipeline:
 
         detector: one of the same landmark definition to use from now on.
         """
-        if detector is not None and detector.name != self._detector.name:
-            raise ValueError(f'detector: {detector.name!r}, expected {self._detector.name!r}, whose offsets are in use')
-        if detector is not None:
-            self._detector.close()
-            self._detector = detector
+        self._detector = _exchanged(self._detector, detector)
         self._detector.restart()
         self._tracker = HandTracker()
 
@@ -189,11 +196,7 @@ class StereoPipeline:
 
         detector: one of the same landmark definition to use from now on.
         """
-        if detector is not None and detector.name != self._detector.name:
-            raise ValueError(f'detector: {detector.name!r}, expected {self._detector.name!r}, whose offsets are in use')
-        if detector is not None:
-            self._detector.close()
-            self._detector = detector
+        self._detector = _exchanged(self._detector, detector)
         self.rig = rig or self.rig
         self._detector.use(self.rig)
         self._detector.restart()

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
+
 from hand_recon_ros.types import Frame, HandKeypoints
 
 
@@ -18,3 +20,10 @@ class Detector(Protocol):
 
     def close(self) -> None:
         """Release what it holds."""
+
+
+def checked_max_hands(max_hands) -> int:
+    """A whole number of at least 1, or ValueError."""
+    if isinstance(max_hands, bool) or not isinstance(max_hands, (int, np.integer)) or max_hands < 1:
+        raise ValueError(f'max_hands: {max_hands!r}, expected a whole number of at least 1')
+    return int(max_hands)

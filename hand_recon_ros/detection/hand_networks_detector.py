@@ -8,23 +8,17 @@ the other way round here.
 """
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
+from hand_recon_ros.detection.detector import checked_max_hands
 from hand_recon_ros.detection.duplicates import without_duplicates
 from hand_recon_ros.detection.hand_networks import HandNetworks, SearchPolicy
 from hand_recon_ros.detection.hand_regions import HandRegion
 from hand_recon_ros.detection.landmark_network import HandReading
-from hand_recon_ros.detection.mediapipe_detector import LARGEST_SIDE_PX, MODES, SMALLEST_SIDE_PX
+from hand_recon_ros.detection.mediapipe_detector import MODES, SMALLEST_SIDE_PX, reduced
 from hand_recon_ros.detection.retry import detect_with_retries
+from hand_recon_ros.detection.succession import Succession
 from hand_recon_ros.types import Frame, HandKeypoints, checked_choice
-
-
-def checked_max_hands(max_hands) -> int:
-    """A whole number of at least 1, or ValueError."""
-    if isinstance(max_hands, bool) or not isinstance(max_hands, (int, np.integer)) or max_hands < 1:
-        raise ValueError(f'max_hands: {max_hands!r}, expected a whole number of at least 1')
-    return int(max_hands)
 
 
 class HandNetworksDetector:
@@ -44,7 +38,7 @@ class HandNetworksDetector:
         self.max_hands, self.retry = checked_max_hands(max_hands), bool(retry)
         self._networks = HandNetworks((1, 2), min_detection_score, min_tracking_score, threads, precision)
         self._forget()
-        self._last: tuple[int, int, int] | None = None      # width, height, stamp of the frame before
+        self._succession = Succession()
 
     def detect(self, frame: Frame) -> list[HandKeypoints]:
         """The hands in a frame's image, at most `max_hands`, in pixels of the full image; empty when there is none.
@@ -58,7 +52,8 @@ class HandNetworksDetector:
         if min(frame.width, frame.height) < SMALLEST_SIDE_PX:
             return []
         if self.mode == 'video':
-            self._start_afresh_after_a_jump(frame)
+            if self._succession.broken_by(frame):
+                self._forget()
             return self._follow(frame.image)
         if self.retry:
             return detect_with_retries(frame.image, self._search_any_size, self.max_hands)
@@ -77,19 +72,11 @@ class HandNetworksDetector:
     def restart(self) -> None:
         """Forgets the hands followed so far: what comes next is another recording."""
         self._forget()
-        self._last = None
+        self._succession.restart()
 
     def _forget(self) -> None:
         self._followed: list[HandReading] = []
         self._policy = SearchPolicy()
-
-    def _start_afresh_after_a_jump(self, frame: Frame) -> None:
-        """Forgets the hands of the frame before when this one cannot be its successor."""
-        if self._last is not None:
-            width, height, stamp_ns = self._last
-            if (frame.width, frame.height) != (width, height) or frame.stamp_ns < stamp_ns:
-                self._forget()
-        self._last = frame.width, frame.height, frame.stamp_ns
 
     def _follow(self, image: np.ndarray) -> list[HandKeypoints]:
         """Hands where they were in the frame before, and others where it is time to search."""
@@ -104,11 +91,6 @@ class HandNetworksDetector:
 
     def _search_any_size(self, image: np.ndarray) -> list[HandKeypoints]:
         """Hands of one image by palm search alone. Very large ones are reduced first, as MediaPipeDetector does."""
-        height, width = image.shape[:2]
-        if max(width, height) <= LARGEST_SIDE_PX:
-            return [reading.keypoints() for reading in self._networks.search(image, [], self.max_hands)]
-        scale = LARGEST_SIDE_PX / max(width, height)
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        stretch = np.array([width, height]) / size
-        return [reading.stretched(stretch).keypoints() for reading in self._networks.search(small, [], self.max_hands)]
+        small, stretch = reduced(image)
+        readings = self._networks.search(small, [], self.max_hands)
+        return [(reading if small is image else reading.stretched(stretch)).keypoints() for reading in readings]

@@ -14,9 +14,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from hand_recon_ros.detection.detector import checked_max_hands
 from hand_recon_ros.detection.duplicates import without_duplicates
 from hand_recon_ros.detection.retry import detect_with_retries
 from hand_recon_ros.detection.stderr_filter import without_chatter
+from hand_recon_ros.detection.succession import Succession
 from hand_recon_ros.types import Frame, HandKeypoints, checked_choice
 
 MODES = ('image', 'video')
@@ -34,6 +36,19 @@ def box_around(points_px: np.ndarray, margin: float = BOX_MARGIN) -> np.ndarray:
     return np.concatenate([low - grow, high + grow]).astype(np.float32)
 
 
+def reduced(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A very large image made smaller, LARGEST_SIDE_PX at most, and how many times the given one is as large, (2,) x, y.
+
+    Any other image comes back as it is, with ones.
+    """
+    height, width = image.shape[:2]
+    if max(width, height) <= LARGEST_SIDE_PX:
+        return image, np.ones(2)
+    scale = LARGEST_SIDE_PX / max(width, height)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.array([width, height]) / size
+
+
 class MediaPipeDetector:
     """Detects hands in single images ('image': every frame anew) or follows them through a recording ('video').
 
@@ -47,14 +62,12 @@ class MediaPipeDetector:
     def __init__(self, mode: str = 'image', max_hands: int = 2, min_detection_score: float = 0.5,
                  min_tracking_score: float = 0.5, retry: bool = True):
         self.mode = checked_choice('mode', mode, MODES)
-        if isinstance(max_hands, bool) or not isinstance(max_hands, (int, np.integer)) or max_hands < 1:
-            raise ValueError(f'max_hands: {max_hands!r}, expected a whole number of at least 1')
         for name, value in (('min_detection_score', min_detection_score), ('min_tracking_score', min_tracking_score)):
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f'{name}: {value!r}, expected 0 to 1')
-        self.max_hands, self.retry = int(max_hands), bool(retry)
+        self.max_hands, self.retry = checked_max_hands(max_hands), bool(retry)
         self._seen_any = False
-        self._last: tuple[int, int, int] | None = None      # width, height, stamp of the frame before
+        self._succession = Succession(LONGEST_GAP_S)
         with without_chatter():
             from mediapipe.python.solutions import hands as mediapipe_hands     # 1-2 s: only for who makes a detector
             self._hands = mediapipe_hands.Hands(
@@ -75,7 +88,8 @@ class MediaPipeDetector:
         if min(frame.width, frame.height) < SMALLEST_SIDE_PX:
             return []
         if self.mode == 'video':
-            self._start_afresh_after_a_jump(frame)
+            if self._succession.broken_by(frame):
+                self._forget()
             return without_duplicates(self._detect_any_size(frame.image))[:self.max_hands]
         if not self.retry:
             return without_duplicates(self._detect_any_size(frame.image))[:self.max_hands]
@@ -95,29 +109,19 @@ class MediaPipeDetector:
 
     def restart(self) -> None:
         """Forget the hands seen so far: what comes next is another recording."""
-        if self.mode == 'video' and self._last is not None:
-            with without_chatter():
-                self._hands.reset()
-                self._hands.process(np.zeros((64, 64, 3), np.uint8))    # loads the networks again, chatter and all
-            self._seen_any = False
-        self._last = None
+        if self.mode == 'video' and self._succession.begun:
+            self._forget()
+        self._succession.restart()
 
-    def _start_afresh_after_a_jump(self, frame: Frame) -> None:
-        """Forgets the hands of the frame before when this one cannot be its successor."""
-        if self._last is not None:
-            width, height, stamp_ns = self._last
-            jumped = not 0 <= frame.stamp_ns - stamp_ns <= LONGEST_GAP_S * 1e9
-            if jumped or (frame.width, frame.height) != (width, height):
-                self.restart()
-        self._last = frame.width, frame.height, frame.stamp_ns
+    def _forget(self) -> None:
+        with without_chatter():
+            self._hands.reset()
+            self._hands.process(np.zeros((64, 64, 3), np.uint8))    # loads the networks again, chatter and all
+        self._seen_any = False
 
     def _detect_any_size(self, image: np.ndarray) -> list[HandKeypoints]:
         """One pass over an image, reduced first when it is very large; answers in pixels of the image given."""
-        height, width = image.shape[:2]
-        if max(width, height) > LARGEST_SIDE_PX:
-            scale = LARGEST_SIDE_PX / max(width, height)
-            size = max(1, round(width * scale)), max(1, round(height * scale))
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        image, stretch = reduced(image)
         image = np.ascontiguousarray(image)
         if self._seen_any:
             result = self._hands.process(image)
@@ -129,7 +133,6 @@ class MediaPipeDetector:
         self._seen_any = True
         # (small + 0.5) * s - 0.5, with s = 1 unless the image was reduced.
         size = np.array([image.shape[1], image.shape[0]], float)
-        stretch = np.array([width, height]) / size
         hands = []
         for landmarks, world, handedness in zip(result.multi_hand_landmarks, result.multi_hand_world_landmarks,
                                                 result.multi_handedness):

@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 
 from hand_recon_ros.detection.duplicates import SAME_HAND_DISTANCE, landmark_distance
 from hand_recon_ros.detection.hand_networks import HandNetworks, SearchPolicy
-from hand_recon_ros.detection.hand_networks_detector import checked_max_hands
+from hand_recon_ros.detection.detector import checked_max_hands
 from hand_recon_ros.detection.hand_regions import HandRegion
 from hand_recon_ros.detection.landmark_network import HandReading
 from hand_recon_ros.detection.stereo_regions import LEFT, RIGHT, in_other_view, one_hand, paired_regions

@@ -10,6 +10,7 @@ import numpy as np
 from hand_recon_ros.hand_model.landmarks import Skeleton, place
 from hand_recon_ros.hand_model.parameters import HandParameters, StepSpace
 from hand_recon_ros.refinement.gauss_newton import GaussNewton
+from hand_recon_ros.refinement.laplace import keypoint_covariance
 from hand_recon_ros.refinement.packing import Packing
 
 # Keypoints show two directions of shape; more would only trade off against the landmark offsets.
@@ -60,9 +61,5 @@ class CompiledFit:
     def _fit(self, initial: HandParameters, observation) -> Fits:
         space, skeleton = self._space, self._skeleton
         fit = self._solver(lambda p: self._energy(skeleton, p, observation), initial, space)
-        push = jax.jacfwd(lambda step: place(skeleton, space.moved(fit.parameters, step))[0])(jnp.zeros(space.size))
-        # Laplace's approximation: covariance of the step = inverse information, carried over to the keypoints.
-        factor = jax.scipy.linalg.cho_factor(fit.information + 1e-6 * jnp.eye(space.size))
-        spread = jax.scipy.linalg.cho_solve(factor, push.reshape(63, -1).T).T.reshape(push.shape)
-        covariance = jnp.einsum('kip,kjp->kij', push, spread)
+        covariance = keypoint_covariance(skeleton, space, fit.parameters, fit.information)
         return Fits(fit.parameters, fit.energy, place(skeleton, fit.parameters)[1], covariance)

@@ -13,8 +13,6 @@ from hand_recon_ros.hand_model.parameters import HandParameters
 from hand_recon_ros.refinement import residuals
 from hand_recon_ros.refinement.observations import Observation
 
-LIMIT_SLACK_RAD, LIMIT_SIGMA_RAD = float(np.radians(4)), float(np.radians(2))
-
 
 def to_right(points, observation: StereoObservation):
     """Points (N, 3) of the left optical frame in the right one."""
@@ -34,13 +32,6 @@ def whitened_reprojection(landmarks, root, observation: StereoObservation, limit
     mean = (left + right) / jnp.sqrt(2 * (1 + observation.correlation))
     difference = (left - right) / jnp.sqrt(2 * (1 - observation.correlation))
     return residuals.huber(jnp.concatenate([mean, difference], axis=1), limit).ravel()
-
-
-def anatomy(parameters: HandParameters, prior_weight: float):
-    """Posture, joint limits and tendon coupling of any hand, in standard deviations: (94,)."""
-    return jnp.concatenate([prior_weight ** 0.5 * residuals.pose_prior(parameters.angles),
-                            residuals.joint_limits(parameters.angles, LIMIT_SLACK_RAD, LIMIT_SIGMA_RAD),
-                            residuals.distal_coupling(parameters.angles)])
 
 
 @dataclass(frozen=True)
@@ -71,7 +62,7 @@ class ReprojectionEnergy:
             weight * residuals.bone_directions(landmarks, observation.left, self.direction_sigma),
             weight * residuals.bone_directions(to_right(landmarks, observation), observation.right,
                                                self.direction_sigma),
-            anatomy(parameters, self.prior_weight),
+            residuals.anatomy(parameters.angles, self.prior_weight),
             residuals.shape_prior(parameters.shape, observation.left)])
 
 
@@ -100,5 +91,6 @@ class PointEnergy:
         """Stacked residual vector of one hand."""
         _, landmarks = place(skeleton, parameters)
         away = jnp.einsum('kij,kj->ki', observation.whitening, landmarks - observation.points)
-        return jnp.concatenate([residuals.huber(away, self.huber_limit).ravel(), anatomy(parameters, self.prior_weight),
+        return jnp.concatenate([residuals.huber(away, self.huber_limit).ravel(),
+                                residuals.anatomy(parameters.angles, self.prior_weight),
                                 (parameters.shape - observation.shape_mean) / observation.shape_sigma])

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from hand_recon_ros.messages.identities import msg_to_identities
+from hand_recon_ros.nodes.identity_source import of_model
 from hand_recon_ros.nodes.monitoring import Faults
 from hand_recon_ros.types import HandIdentity
 
@@ -18,9 +19,7 @@ class IdentitiesSource:
         try:
             identities, owners = msg_to_identities(message)
             for identity in identities:
-                if identity.model != self._model:
-                    raise ValueError(f'identity {identity.name!r}: of model {identity.model!r}, '
-                                     f'expected {self._model!r} (parameter model)')
+                of_model(identity, self._model)
         except ValueError as error:
             self._faults.put('identities', f'hands/identities: {error}', warning=True)
             return

@@ -6,6 +6,14 @@ from hand_recon_ros.nodes.monitoring import Faults
 from hand_recon_ros.types import HandIdentity
 
 
+def of_model(identity: HandIdentity, model: str) -> HandIdentity:
+    """The identity, or ValueError when its shape is another model's."""
+    if identity.model != model:
+        raise ValueError(f'identity {identity.name!r}: of model {identity.model!r}, expected {model!r} '
+                         '(parameter model)')
+    return identity
+
+
 class IdentitySource:
     """Keeps the last usable identity, None where nobody's is known; one of another model is refused by name and the
     former one stays."""
@@ -21,10 +29,7 @@ class IdentitySource:
             self._faults.clear('identity')
             return
         try:
-            identity = msg_to_identity(message)
-            if identity.model != self._model:
-                raise ValueError(f'identity {identity.name!r}: of model {identity.model!r}, expected {self._model!r} '
-                                 '(parameter model)')
+            identity = of_model(msg_to_identity(message), self._model)
         except ValueError as error:
             self._faults.put('identity', f'hands/identity: {error}', warning=True)
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import jax.numpy as jnp
-import numpy as np
 
 from hand_recon_ros.refinement import residuals
 from hand_recon_ros.refinement.observations import Observation
@@ -22,9 +21,6 @@ class AnatomicalEnergy:
     direction_weight: float = 1.0
     direction_sigma: float = 0.35
     prior_weight: float = 0.4
-    limit_slack_rad: float = float(np.radians(4))
-    limit_sigma_rad: float = float(np.radians(2))
-    coupling_weight: float = 1.0
 
     def __call__(self, skeleton: Skeleton, parameters: HandParameters, observation: Observation, initial: HandParameters):
         """Stacked residual vector of one hand."""
@@ -32,9 +28,7 @@ class AnatomicalEnergy:
         return jnp.concatenate([
             residuals.reprojection(landmarks, parameters.root, observation, self.huber_limit),
             self.direction_weight ** 0.5 * residuals.bone_directions(landmarks, observation, self.direction_sigma),
-            self.prior_weight ** 0.5 * residuals.pose_prior(parameters.angles),
-            residuals.joint_limits(parameters.angles, self.limit_slack_rad, self.limit_sigma_rad),
-            self.coupling_weight ** 0.5 * residuals.distal_coupling(parameters.angles),
+            residuals.anatomy(parameters.angles, self.prior_weight),
             residuals.shape_prior(parameters.shape, observation)])
 
 

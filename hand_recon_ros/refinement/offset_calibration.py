@@ -165,9 +165,7 @@ class OffsetBundle:
         return jnp.concatenate([
             residuals.reprojection(landmarks, landmarks[0], views.left, weights.huber_limit),
             residuals.reprojection(in_right, in_right[0], views.right, weights.huber_limit),
-            weights.prior_weight ** 0.5 * residuals.pose_prior(parameters.angles),
-            residuals.joint_limits(parameters.angles, weights.limit_slack_rad, weights.limit_sigma_rad),
-            weights.coupling_weight ** 0.5 * residuals.distal_coupling(parameters.angles)])
+            residuals.anatomy(parameters.angles, weights.prior_weight)])
 
     def _normal(self, parameters, shared, views) -> _Normal:
         """One frame's linearisation about its pose and the shared unknowns."""

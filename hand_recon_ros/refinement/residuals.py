@@ -23,6 +23,7 @@ MIDDLE_KNUCKLE, WRIST = 9, 0
 # A hand crop of 256 pixels, HandTailor's input size: the unit of its eq. 9 here.
 CROP_SIDE = 256.0
 NEAREST_M = 0.02
+LIMIT_SLACK_RAD, LIMIT_SIGMA_RAD = float(np.radians(4)), float(np.radians(2))
 
 
 def project(points, root, observation: Observation):
@@ -72,6 +73,12 @@ def distal_coupling(angles, ratio: float = 0.6, sigma_rad: float = np.radians(20
     """DIP flexion follows the PIP's: tendons couple them. (4,)."""
     flexion = angles[:, FLEXION]
     return (flexion[np.array(DISTAL)] - ratio * flexion[np.array(MIDDLE)]) / sigma_rad
+
+
+def anatomy(angles, prior_weight: float):
+    """Posture, joint limits and tendon coupling of any hand with angles (15, 3), in standard deviations: (94,)."""
+    return jnp.concatenate([prior_weight ** 0.5 * pose_prior(angles),
+                            joint_limits(angles, LIMIT_SLACK_RAD, LIMIT_SIGMA_RAD), distal_coupling(angles)])
 
 
 def shape_prior(shape, observation: Observation):

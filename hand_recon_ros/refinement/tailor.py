@@ -16,6 +16,7 @@ from hand_recon_ros.hand_model.skinning_jax import JaxHand
 from hand_recon_ros.refinement.adam import Adam
 from hand_recon_ros.refinement.energies import AnatomicalEnergy, HandTailorEnergy
 from hand_recon_ros.refinement.gauss_newton import GaussNewton
+from hand_recon_ros.refinement.laplace import keypoint_covariance
 from hand_recon_ros.refinement.observations import Observation, observe
 from hand_recon_ros.hand_model.parameters import HandParameters, StepSpace, from_pose, to_pose
 from hand_recon_ros.refinement.packing import Packing
@@ -112,12 +113,8 @@ class Tailor:
     def _fit(self, initial: HandParameters, observation: Observation) -> Tailored:
         residual = lambda p: self._energy(self._skeleton, p, observation, initial)      # noqa: E731
         fit = self._solver(residual, initial, self._space)
-        size = self._space.size
-        push = jax.jacfwd(lambda step: place(self._skeleton, self._space.moved(fit.parameters, step))[0])(jnp.zeros(size))
-        # Laplace's approximation: covariance of the step = inverse information, carried over to the keypoints.
-        factor = jax.scipy.linalg.cho_factor(fit.information + 1e-6 * jnp.eye(size))
-        spread = jax.scipy.linalg.cho_solve(factor, push.reshape(63, size).T)
-        variance = jnp.sum(push.reshape(63, size).T * spread, axis=0).reshape(21, 3)
+        covariance = keypoint_covariance(self._skeleton, self._space, fit.parameters, fit.information)
+        variance = jnp.diagonal(covariance, axis1=-2, axis2=-1)
         pixels = reprojection_px(place(self._skeleton, fit.parameters)[1], fit.parameters.root, observation)
         return Tailored(fit.parameters, fit.energy, jnp.sqrt(jnp.mean(variance, -1)),
                         jnp.sqrt(jnp.mean(jnp.sum(pixels ** 2, -1))))

@@ -10,7 +10,7 @@ import numpy as np
 
 from hand_recon_ros.geometry.cameras import Camera
 from hand_recon_ros.hand_model.assets import load_hand_model
-from hand_recon_ros.rendering.skin import SkinTone, bake_skin
+from hand_recon_ros.rendering.skin import SkinBaker, SkinTone
 from hand_recon_ros.rendering.surface import Textures
 from hand_recon_ros.synthesis.appearance import sample_appearance, sample_lighting, turned
 from hand_recon_ros.synthesis.backgrounds import VIEWS, photograph_backdrops, room_backdrops, sample_setting
@@ -51,21 +51,21 @@ class Wardrobe:
         return 1
 
     def open(self, _) -> Callable[[int, Callable[[], None]], bytes]:
-        model = load_hand_model(DRAWN_MODEL)
+        baker = SkinBaker(load_hand_model(DRAWN_MODEL), SKIN_SIZE)
 
         def make(unit: int, tick: Callable[[], None]) -> bytes:
-            arrays = self._skin(model, unit) if unit < self.skins else {'image': self._room(unit - self.skins)}
+            arrays = self._skin(baker, unit) if unit < self.skins else {'image': self._room(unit - self.skins)}
             tick()
             data = io.BytesIO()
             np.savez(data, **arrays)
             return data.getvalue()
         return make
 
-    def _skin(self, model, number: int) -> dict[str, np.ndarray]:
+    def _skin(self, baker: SkinBaker, number: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng([self.seed, _SKINS, number])
-        appearance = sample_appearance(rng, model.shape_size)
-        textures, tone = bake_skin(model, appearance.tone, appearance.skin_seed, SKIN_SIZE), appearance.tone
-        arm = bare_skin(rng, *arm_colours(model, textures))
+        appearance = sample_appearance(rng, baker.model.shape_size)
+        textures, tone = baker.bake(appearance.tone, appearance.skin_seed), appearance.tone
+        arm = bare_skin(rng, *arm_colours(baker.model, textures))
         return {'albedo': textures.albedo, 'height_m': textures.height_m, 'arm': arm.albedo,
                 'arm_height_m': arm.height_m, 'tone': np.array([tone.lightness, tone.a, tone.b])}
 

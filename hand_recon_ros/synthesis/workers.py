@@ -5,6 +5,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -203,10 +204,8 @@ def _end_with_parent() -> None:
     Linux kills this process with the other, at once and even inside a driver that never returns. What ended before that
     was asked for, or elsewhere, is seen by a thread.
     """
-    try:
+    if sys.platform == 'linux':
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    except AttributeError:
-        pass     # no Linux
     threading.Thread(target=_watch_parent, daemon=True).start()
 
 
