@@ -5,8 +5,9 @@ import numpy as np
 
 from hand_recon_ros.detection.hand_regions import HandRegion
 from hand_recon_ros.detection.landmark_network import HandReading
+from hand_recon_ros.detection.ray_meeting import meet
 from hand_recon_ros.geometry.placement import place_by_spread
-from hand_recon_ros.geometry.rigs import StereoRig, epipolar_residual_px, triangulate
+from hand_recon_ros.geometry.rigs import StereoRig, epipolar_residual_px
 
 LEFT, RIGHT = 0, 1
 SEEN_SHARE = 0.5                    # of the landmarks inside an image, below which the hand is not looked for there
@@ -73,6 +74,6 @@ def one_hand(rig: StereoRig, left: HandReading, right: HandReading) -> float:
         return np.inf
     size = min(float(np.ptp(reading.points_px, axis=0).max()) for reading in (left, right))
     share = float(np.abs(off).mean()) / max(size, 1e-6)
-    middle, _ = triangulate(rig, left.points_px.mean(0), right.points_px.mean(0))
+    middle, _ = meet(rig, left.points_px.mean(0), right.points_px.mean(0))
     near = np.isfinite(middle).all() and NEAREST_M < middle[2] < FARTHEST_M
     return share if near and share <= FARTHEST_OFF_EPIPOLAR else np.inf

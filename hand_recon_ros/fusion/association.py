@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from hand_recon_ros.detection.ray_meeting import meet
 from hand_recon_ros.detection.tracking import right_probability
-from hand_recon_ros.geometry.rigs import StereoRig, epipolar_residual_px, triangulate
+from hand_recon_ros.geometry.rigs import StereoRig, epipolar_residual_px
 from hand_recon_ros.types import HandKeypoints
 
 # Bones of the rigid palm: wrist to the four knuckles, whose true lengths differ little between people.
@@ -45,7 +46,7 @@ class Association:
         away = float(np.abs(residual).mean()) / size if np.isfinite(residual).all() else np.inf
         if away > self.epipolar_limit:
             return np.inf
-        points, _ = triangulate(rig, left.points_px, right.points_px)
+        points, _ = meet(rig, left.points_px, right.points_px)
         if not np.isfinite(points[[0, 5, 9, 13, 17]]).all():
             return np.inf
         palm = np.mean([np.linalg.norm(points[a] - points[b]) for a, b in PALM])

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hand_recon_ros.detection.ray_meeting import meet
 from hand_recon_ros.fusion.observations import mirrored_rig
-from hand_recon_ros.geometry.rigs import StereoRig, triangulate
+from hand_recon_ros.geometry.rigs import StereoRig
 from hand_recon_ros.hand_model.mirroring import mirror_points
 from hand_recon_ros.hand_model.parameters import HandParameters, from_pose
 from hand_recon_ros.types import Frame, HandEstimate, HandIdentity, HandKeypoints
@@ -67,7 +68,7 @@ def start(pair: HandPair, rig: StereoRig, axes: np.ndarray) -> HandParameters:
         joints = rig.to_left(joints)
     if pair.both:
         # The middles of both detections are far steadier than single landmarks, and no landmark definition matters.
-        middle, _ = triangulate(rig, *(keypoints.points_px.mean(0) for keypoints in pair.keypoints))
+        middle, _ = meet(rig, *(keypoints.points_px.mean(0) for keypoints in pair.keypoints))
         if np.isfinite(middle).all():
             move = middle - joints.mean(0)
             parameters = parameters._replace(root=np.float32(

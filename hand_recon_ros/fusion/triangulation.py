@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from hand_recon_ros.detection.ray_meeting import meet
 from hand_recon_ros.fusion.compiled_fit import CompiledFit
 from hand_recon_ros.fusion.energy import PointEnergy, PointObservation
 from hand_recon_ros.fusion.fitted import fitted_estimate
 from hand_recon_ros.fusion.hand_pairs import HandPair, start
 from hand_recon_ros.fusion.joint import JointFusion
 from hand_recon_ros.fusion.view_noise import ViewNoise
-from hand_recon_ros.geometry.rigs import StereoRig, triangulate
+from hand_recon_ros.geometry.rigs import StereoRig
 from hand_recon_ros.hand_model.landmarks import build_skeleton
 from hand_recon_ros.hand_model.mirroring import mirror_points
 from hand_recon_ros.hand_model.model import HandModel
@@ -50,7 +51,7 @@ class TriangulationFusion:
     def _observe(self, rig: StereoRig, pair: HandPair) -> PointObservation:
         left, right = (observe(frame, keypoints, self._model.shape_size, pair.identity)
                        for frame, keypoints in zip(pair.frames, pair.keypoints))
-        points, covariances = triangulate(rig, *(k.points_px for k in pair.keypoints), left.sigma_px, right.sigma_px)
+        points, covariances = meet(rig, *(k.points_px for k in pair.keypoints), left.sigma_px, right.sigma_px)
         met = np.isfinite(points).all(-1)
         whitening = np.tile(NO_INFORMATION * np.eye(3), (21, 1, 1))
         whitening[met] = np.swapaxes(np.linalg.cholesky(np.linalg.inv(covariances[met])), -1, -2)
