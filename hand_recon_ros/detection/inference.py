@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,9 @@ PRECISIONS = ('auto', 'f32', 'bf16')
 
 def load_openvino():
     """The openvino module; ValueError naming the extra that brings it when it is not installed."""
+    # Its import would fork this process, JAX and ROS threads and all, to send usage data to its makers. It does without
+    # where its telemetry is not installed, which None says.
+    sys.modules.setdefault('openvino_telemetry', None)
     try:
         return importlib.import_module('openvino')
     except ImportError as error:
