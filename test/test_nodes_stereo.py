@@ -118,7 +118,8 @@ def test_stamps_that_jump_back_go_on_and_late_ones_are_named(graph, people):
 
 
 @pytest.mark.parametrize('node, how, named', [
-    ('stereo_fusion_node', {'sign': -1.0}, 'P: fourth column puts the right camera -0.12 m to the right of the left'),
+    ('stereo_fusion_node', {'sign': -1.0}, 'rig: baseline_sign: P[0, 3] is 72.0 in the right camera: '
+                                             'it puts that camera 120 mm to the left'),
     ('left_mesh_node', {'rig': StereoRig(Camera(320, 240, CAMERA.K), CAMERA, RIG.T_right_left)},
      'camera_info: 320 x 240, expected the image\'s 640 x 480'),
     ('stereo_fusion_node', {'views': lambda v: [v[1], v[0]]}, 'rig: swapped_images')])

@@ -14,7 +14,8 @@ class PairedDetectors:
         if left.name != right.name:
             raise ValueError(f'right: landmarks of {right.name!r}, expected {left.name!r} as of the left detector')
         self.name, self._detectors = left.name, (left, right)
-        self._trackers = HandTracker(max_gap_s), HandTracker(max_gap_s)
+        self._max_gap_s = max_gap_s
+        self._trackers = self._fresh_trackers()
 
     def detect(self, left: Frame, right: Frame) -> tuple[list[HandKeypoints], list[HandKeypoints]]:
         """Hands of both images, in pixels of each, with track ids."""
@@ -26,11 +27,16 @@ class PairedDetectors:
         """Another rig: nothing changes here."""
 
     def restart(self) -> None:
-        """Forget the frames seen so far: what comes next is another recording."""
+        """Forget the frames seen so far: what comes next is another recording, and gets what new detectors would give,
+        also where its stamps follow closely on the last one's."""
         for detector in self._detectors:
             detector.restart()
+        self._trackers = self._fresh_trackers()
 
     def close(self) -> None:
         """Release what the detectors hold."""
         for detector in self._detectors:
             detector.close()
+
+    def _fresh_trackers(self) -> tuple[HandTracker, HandTracker]:
+        return HandTracker(self._max_gap_s), HandTracker(self._max_gap_s)

@@ -58,10 +58,19 @@ class CameraFacts:
         """P[0, 3] / fx: minus where this camera stands along the pair's x axis."""
         return float(self.P[0, 3] / self.P[0, 0]) if self.rectified else 0.0
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether it says anything: zeros are camera_info's own way of saying that nobody calibrated."""
+        matrix = self.camera_matrix
+        return bool(self.width > 0 and self.height > 0 and np.isfinite(matrix).all()
+                    and matrix[0, 0] > 0 and matrix[1, 1] > 0)
+
 
 def calibration_faults(left: CameraFacts, right: CameraFacts) -> list[RigFault]:
-    """Faults that the two calibrations show by themselves, before any hand is seen. No hand is needed, none is
-    guessed."""
+    """Faults that the two calibrations show by themselves, before any hand is seen. None where a camera is not
+    calibrated at all, which is another thing."""
+    if not (left.calibrated and right.calibrated):
+        return []
     found = [fault for side, facts in (('left', left), ('right', right)) for fault in _one(side, facts)]
     if left.rectified and right.rectified:
         found += _projections(left, right)
@@ -87,7 +96,7 @@ def _one(side: str, facts: CameraFacts) -> list[RigFault]:
         found.append(RigFault('scaled_k', f'{side} fx / fy is {ratio:.3f} ({matrix[0, 0]:.1f} / {matrix[1, 1]:.1f} '
                                           f'px), '
                               'expected about 1: K is scaled along one axis'))
-    if facts.rectified and not facts.D.any():
+    if facts.rectified and not facts.D.any() and facts.K[0, 0] > 0:
         # Nothing to undistort: rectification can turn such a camera, yet its focal length stays.
         ratio = facts.P[0, 0] / facts.K[0, 0]
         if abs(ratio - 1) > 0.03:
@@ -112,7 +121,7 @@ def _projections(left: CameraFacts, right: CameraFacts) -> list[RigFault]:
     if baseline <= 0:
         if second[0, 3] == 0 and first[0, 3] < 0:
             found.append(RigFault('swapped_camera_infos', f'the left P[0, 3] is {first[0, 3]:.1f} and the right one 0: '
-                                  'the camera_info topics of left and right are swapped'))
+                                  'the camera_info topics of left and right are swapped, alone or with their images'))
         elif baseline == 0:
             found.append(RigFault('baseline_sign', 'P[0, 3] is equal in both cameras, expected -fx * baseline in the '
                                   'right one: there is no baseline'))

@@ -14,6 +14,7 @@ swapped as with the baseline's sign wrong: camera_info tells which.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,7 +105,7 @@ class RigHealth:
         self._judged_ns = 0
 
     def add(self, stamp_ns: int, left: list[HandKeypoints], right: list[HandKeypoints],
-            palm_length_m: dict[str, float] | None = None) -> None:
+            palm_length_m: Mapping[str, float] | None = None) -> None:
         """The hands of one instant. palm_length_m: mean length of the wrist-to-knuckle bones by handedness, of people
         whose identity is known. A stamp that goes back starts afresh."""
         if self._recent and stamp_ns <= self._recent[-1][0]:

@@ -6,7 +6,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo
 from tf2_msgs.msg import TFMessage
 
-from hand_recon_ros.fusion.rig_faults import CameraFacts
+from hand_recon_ros.fusion.rig_faults import CameraFacts, calibration_faults
 from hand_recon_ros.geometry.cameras import Camera
 from hand_recon_ros.geometry.rigs import StereoRig, load_rig
 from hand_recon_ros.geometry.transform_trees import TransformTree
@@ -68,9 +68,11 @@ class RigSource:
         if self._fixed is not None or len(self._infos) < len(SIDES):
             return None
         infos = [self._infos[side] for side in SIDES]
-        left, right = (CameraFacts(int(info.width), int(info.height), info.k, info.d, info.p, self._rectified, size)
-                       for info, size in zip(infos, (left_size, right_size)))
+        left, right = (self._facts_of(info, size) for info, size in zip(infos, (left_size, right_size)))
         return left, right
+
+    def _facts_of(self, info: CameraInfo, size: tuple[int, int] | None) -> CameraFacts:
+        return CameraFacts(int(info.width), int(info.height), info.k, info.d, info.p, self._rectified, size)
 
     def _on_info(self, side: str, message: CameraInfo) -> None:
         self._infos[side] = message
@@ -107,8 +109,16 @@ class RigSource:
         for side in SIDES:
             info = self._infos[side]
             projections += [(int(info.width), int(info.height)), np.asarray(info.p, np.float64).reshape(3, 4)]
+        try:
+            T_right_left = StereoRig.from_rectified(*projections).T_right_left
+        except ValueError:
+            # What is wrong may have a name that says more.
+            faults = calibration_faults(*(self._facts_of(self._infos[side], None) for side in SIDES))
+            if faults:
+                raise ValueError('; '.join(f'{fault.name}: {fault.text}' for fault in faults)) from None
+            raise
         # Binning and regions of interest change the cameras' pixels, not how they stand.
-        return StereoRig(left, right, StereoRig.from_rectified(*projections).T_right_left)
+        return StereoRig(left, right, T_right_left)
 
     def _camera(self, side: str) -> Camera:
         try:

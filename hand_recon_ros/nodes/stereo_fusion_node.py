@@ -40,18 +40,20 @@ class StereoFusionNode(HandNode):
 
     def __init__(self):
         super().__init__('stereo_fusion_node')
-        self._fuser = self._identity = self._identities = self._model = None
+        self._fuser = self._identity = self._identities = self._model = self._palms = None
 
     def endpoints(self) -> None:
         self._detector = self.setting('detector')
         names = tuple(f'{side} {what}' for side in SIDES for what in ('keypoints', 'meshes'))
         self._matcher = StampMatcher(names, round(self.setting('tolerance_s') * 1e9))
         self._order, self._source = StampOrder(), RigSource(self)
-        self._watch = RigWatch(self.faults)
+        self._watch, self._palm_m = RigWatch(self.faults, self._on_verdict), {}
         self._epipolar_px, self._skews_ms = deque(maxlen=WINDOW), deque(maxlen=WINDOW)
         self._seen_by = dict.fromkeys(('both', *SIDES), 0)
         self._output = self.add_output(HandMeshArray, 'hands/fused')
         self._residual = self.add_output(Float32, 'hands/epipolar_residual_px', demand=False)
+        self._health = {name: self.add_output(Float32, f'hands/rig_health/{name}', demand=False)
+                        for name in ('residual_px', 'bias_px', 'palm_ratio')}
         for side in SIDES:
             self.add_input(HandKeypointsArray, f'{side}/hands/keypoints',
                            lambda m, name=f'{side} keypoints': self._on_part(name, m), 10)
@@ -68,8 +70,10 @@ class StereoFusionNode(HandNode):
         from hand_recon_ros.estimation.registry import build_estimator
         from hand_recon_ros.estimation.viewing import nominal_camera
         from hand_recon_ros.fusion.rehearsal import rehearse
+        from hand_recon_ros.fusion.rig_palm import PalmLengths
         from hand_recon_ros.fusion.stereo_fuser import StereoFuser
         self._model, offsets = load_model_and_offsets(self)
+        self._palms = PalmLengths(self._model, offsets.offsets_m)
         self._identity = IdentitySource(self.faults, self._model.name)
         self._identities = IdentitiesSource(self.faults, self._model.name)
         self._fuser = StereoFuser(self._model, offsets.offsets_m, self.setting('method'),
@@ -78,7 +82,7 @@ class StereoFusionNode(HandNode):
                  rehearsal_rig(nominal_camera(640, 480)), self._detector)
 
     def release(self) -> None:
-        self._fuser = self._model = self._identity = self._identities = None
+        self._fuser = self._model = self._identity = self._identities = self._palms = None
 
     def on_deactivate(self, state):
         self._matcher.clear()
@@ -93,12 +97,8 @@ class StereoFusionNode(HandNode):
         started = time.monotonic()
         seen, initial = ([parts[f'{side} {what}'] for side in SIDES] for what in ('keypoints', 'meshes'))
         stamp_ns, frame_id = to_ns(seen[0].header.stamp), seen[0].header.frame_id
-        behind_ns = self._order.behind_ns(stamp_ns)
-        if behind_ns:
-            self.faults.put('order', f'left/hands/keypoints: stamps not in order, one {behind_ns / 1e6:.1f} ms older '
-                            'than the one before; late instants are not used', warning=True)
+        if self._order.refusal('left/hands/keypoints', stamp_ns, self.faults):
             return
-        self.faults.clear('order')
         views = [self._same_hands(side, *pair) for side, *pair in zip(SIDES, seen, initial)]
         rig = self._rig(stamp_ns, seen, [keypoints for keypoints, _ in views])
         fused = self._fuser.fuse(rig, *self._framed(rig, seen, views), self._identities.by_track,
@@ -108,6 +108,8 @@ class StereoFusionNode(HandNode):
         self._output.publish(estimates_to_msg([hand.estimate for hand in fused], stamp_ns, frame_id, self._fuser.method,
                                               took_s, took_s + before_s))
         self.published(started, stamp_ns)
+        self._palm_m = self._palms.by_handedness([hand.estimate for hand in fused], self._identities.by_track,
+                                                 self._identity.identity)
         self._take_note(seen, fused)
 
     def _same_hands(self, side: str, seen, initial):
@@ -136,8 +138,14 @@ class StereoFusionNode(HandNode):
         except ValueError:
             self._watch.see(None, self._source.facts(*sizes), stamp_ns, *keypoints)
             raise
-        self._watch.see(rig, self._source.facts(*sizes), stamp_ns, *keypoints)
+        # Whose hands they are is known of the instant before: tracks are given by the fusion.
+        self._watch.see(rig, self._source.facts(*sizes), stamp_ns, *keypoints, self._palm_m)
         return rig
+
+    def _on_verdict(self, report) -> None:
+        """The rig's health as plain topics, to be plotted; as of the last seconds with hands in both views."""
+        for name, publisher in self._health.items():
+            publisher.publish(Float32(data=float(getattr(report, name))))
 
     @staticmethod
     def _framed(rig, seen, views):

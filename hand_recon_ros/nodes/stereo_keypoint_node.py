@@ -95,12 +95,8 @@ class StereoKeypointNode(HandNode):
         started = time.monotonic()
         headers = self._headers(pair)
         stamp_ns = to_ns(headers[0].stamp)
-        behind_ns = self._order.behind_ns(stamp_ns)
-        if behind_ns:
-            self.faults.put('order', f'{self._names["left"]}: stamps not in order, one {behind_ns / 1e6:.1f} ms older '
-                            'than the one before; late images are not used', warning=True)
+        if self._order.refusal(self._names['left'], stamp_ns, self.faults):
             return
-        self.faults.clear('order')
         images = self._images(pair)
         rig = self._source.rig(*((image.shape[1], image.shape[0]) for image in images))
         if rig is not self._rig:

@@ -6,6 +6,8 @@ from collections import OrderedDict, deque
 
 import numpy as np
 
+from hand_recon_ros.nodes.monitoring import Faults
+
 # A stamp this much older than its stream's newest means that a recording starts over, not that a message came late.
 BACKWARD_JUMP_NS = 500_000_000
 
@@ -64,11 +66,29 @@ class StampMatcher:
 
 
 class StampOrder:
-    """Sees to it that what is worked on goes forward in time, but for a recording that starts over."""
+    """Sees to it that what is worked on goes forward in time, but for a recording that starts over.
+
+    late: stamps that came too late. jump_ns: by how much the latest one went back to a new beginning, 0 when it did not.
+    """
 
     def __init__(self):
         self._newest_ns: int | None = None
-        self.late = 0
+        self.late = self.jump_ns = 0
+
+    def refusal(self, topic: str, stamp_ns: int, faults: Faults) -> bool:
+        """True when what has this stamp comes too late to be used. `faults` are told of that, and of a jump back."""
+        behind_ns = self.behind_ns(stamp_ns)
+        if behind_ns:
+            faults.put('order', f'{topic}: stamps not in order, one {behind_ns / 1e6:.1f} ms older than the one before; '
+                       'what comes late is not used', warning=True)
+            return True
+        faults.clear('order')
+        if self.jump_ns:
+            # One jump is over at once: it stays to be read for as long as a cleared fault does.
+            faults.put('jump', f'{topic}: stamps jumped back by {self.jump_ns / 1e9:.1f} s (a recording that starts '
+                       'over, or a clock that was set); all hands are followed anew', warning=True)
+            faults.clear('jump')
+        return False
 
     def behind_ns(self, stamp_ns: int) -> int:
         """0 when this stamp may follow those before; else by how much it is late, and it is counted in `late`."""
@@ -76,6 +96,7 @@ class StampOrder:
         if 0 < behind_ns <= BACKWARD_JUMP_NS:
             self.late += 1
             return behind_ns
+        self.jump_ns = max(behind_ns, 0)
         self._newest_ns = stamp_ns
         return 0
 
