@@ -9,8 +9,8 @@ from types import ModuleType
 
 from hand_recon_ros.blas_threads import limit_blas_threads
 
-COMMANDS = ('demo', 'up', 'reconstruct', 'synthesize', 'dataset', 'evaluate', 'calibrate', 'calibrate-detector',
-            'bench')
+COMMANDS = ('demo', 'up', 'reconstruct', 'bag', 'synthesize', 'dataset', 'evaluate', 'consistency', 'calibrate',
+            'calibrate-detector', 'bench')
 
 
 def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:

@@ -16,7 +16,7 @@ from hand_recon_ros.evaluation.runs import TRUE_DETECTORS, FrameJudging, Judged,
 from hand_recon_ros.messages.hands import keypoints_to_msg
 from hand_recon_ros.nodes.replay import (INITIAL, KEYPOINTS, LEFT_KEYPOINTS, MESH, RIGHT_KEYPOINTS, STATIC_TF,
                                          MonoReplay, Replay, StereoReplay)
-from hand_recon_ros.pipeline import StereoSettings
+from hand_recon_ros.pipeline import MonoSettings, StereoSettings
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ class LiveRuns:
 def _mono_nodes(settings: RunSettings):
     """Kind of replay, topics of meshes and keypoints, and parameters by node."""
     pipeline = settings.pipeline
-    model, hands = _model_parameters(settings), {'max_hands': str(pipeline.max_hands)}
+    model = _model_parameters(pipeline, settings.detector)
+    hands = {'max_hands': str(pipeline.max_hands)}
     parameters = {
         'keypoint_node': {'mode': pipeline.mode, 'backend': settings.detector,
                           'min_detection_score': str(pipeline.min_detection_score), **hands},
@@ -88,25 +89,29 @@ def _mono_nodes(settings: RunSettings):
 
 
 def _stereo_nodes(settings: RunSettings):
-    pipeline = settings.pipeline
-    if pipeline.tailor != 'none':
-        raise ValueError(f'tailor: {pipeline.tailor!r}, expected none: no node refines the single views of a pair')
-    model, hands = _model_parameters(settings), {'max_hands': str(pipeline.max_hands)}
-    mesh = {**model, 'estimator': pipeline.estimator, 'projection': 'perspective'}
-    parameters = {
-        'stereo_keypoint_node': {'backend': settings.detector, **hands, 'track_gap_s': str(pipeline.max_gap_s),
-                                 'min_detection_score': str(pipeline.min_detection_score)},
-        'left_mesh_node': mesh, 'right_mesh_node': mesh,
-        'stereo_fusion_node': {**model, 'method': pipeline.fusion, 'track_gap_s': str(pipeline.max_gap_s), **hands},
-        'tailor_node': {**model, 'refine': 'false', **hands}}
+    parameters = stereo_parameters(settings.pipeline, settings.detector)
     if settings.detector in TRUE_DETECTORS:
         del parameters['stereo_keypoint_node']
     return StereoReplay, (MESH, LEFT_KEYPOINTS), parameters
 
 
-def _model_parameters(settings: RunSettings) -> dict[str, str]:
-    return {'model': settings.pipeline.model, 'offsets': settings.pipeline.offsets,
-            'detector': 'truth' if settings.detector in TRUE_DETECTORS else 'mediapipe'}
+def stereo_parameters(pipeline: StereoSettings, detector: str) -> dict[str, dict[str, str]]:
+    """Parameters by node that make the stereo graph do what these settings do in one process."""
+    if pipeline.tailor != 'none':
+        raise ValueError(f'tailor: {pipeline.tailor!r}, expected none: no node refines the single views of a pair')
+    model, hands = _model_parameters(pipeline, detector), {'max_hands': str(pipeline.max_hands)}
+    mesh = {**model, 'estimator': pipeline.estimator, 'projection': 'perspective'}
+    return {
+        'stereo_keypoint_node': {'backend': detector, **hands, 'track_gap_s': str(pipeline.max_gap_s),
+                                 'min_detection_score': str(pipeline.min_detection_score)},
+        'left_mesh_node': mesh, 'right_mesh_node': mesh,
+        'stereo_fusion_node': {**model, 'method': pipeline.fusion, 'track_gap_s': str(pipeline.max_gap_s), **hands},
+        'tailor_node': {**model, 'refine': 'false', **hands}}
+
+
+def _model_parameters(pipeline: MonoSettings | StereoSettings, detector: str) -> dict[str, str]:
+    return {'model': pipeline.model, 'offsets': pipeline.offsets,
+            'detector': 'truth' if detector in TRUE_DETECTORS else 'mediapipe'}
 
 
 def _write_stereo_keypoints(recording: StereoRecording, detector, most: int | None, path: Path) -> None:

@@ -15,18 +15,22 @@ from hand_recon_ros.bags.reader import BagReader
 from hand_recon_ros.bags.stereo_recording import RIG_FILE
 from hand_recon_ros.bags.writer import BagWriter
 from hand_recon_ros.detection.mediapipe_detector import LONGEST_GAP_S
+from hand_recon_ros.messages.hands import identity_to_msg
 from hand_recon_ros.messages.stamps import NS_PER_S, to_ns
+from hand_recon_ros.msg import HandIdentity as HandIdentityMsg
 from hand_recon_ros.msg import HandKeypointsArray, HandMeshArray
 from hand_recon_ros.nodes.environment import config_file
+from hand_recon_ros.nodes.model_settings import LATCHED
 from hand_recon_ros.nodes.player import BagPlayer
 from hand_recon_ros.nodes.recorder import BagRecorder
 from hand_recon_ros.nodes.session import Session
 from hand_recon_ros.nodes.supervisor import NodeSpec, mono_nodes, stereo_nodes
+from hand_recon_ros.types import HandIdentity
 
 KEYPOINTS, INITIAL, FUSED, MESH = '/hands/keypoints', '/hands/mesh_initial', '/hands/fused', '/hands/mesh'
 LEFT_KEYPOINTS, RIGHT_KEYPOINTS = '/left/hands/keypoints', '/right/hands/keypoints'
 LEFT_MESH, RIGHT_MESH = '/left/hands/mesh', '/right/hands/mesh'
-STATIC_TF = '/tf_static'
+STATIC_TF, IDENTITY = '/tf_static', '/hands/identity'
 
 
 @dataclass(frozen=True)
@@ -232,13 +236,23 @@ class StereoReplay(NodesReplay):
 
     How the cameras stand is told as a live rig would: by P of rectified images, else by /tf_static; where the recording
     has neither, by the rig.yaml in its folder. Without smoothing and prediction unless parameters ask for them.
+    identity: whose hands they are, told as identity_node would; None for nobody's.
     """
     stages, counted = STEREO_STAGES, (LEFT_KEYPOINTS, LEFT_MESH, FUSED, MESH)
 
     def __init__(self, rate: float = 1.0, params_file: Path | None = None,
                  parameters: dict[str, dict[str, str]] | None = None, nodes: tuple[str, ...] = (),
-                 report: Callable[[str], None] = print):
+                 report: Callable[[str], None] = print, identity: HandIdentity | None = None):
         super().__init__(rate, params_file or config_file('stereo.yaml'), parameters, nodes, report)
+        self._identity = identity
+
+    def _start(self, cameras: tuple[CameraTopics, ...], stamps_ns: tuple[int, ...], bag: BagReader) -> float:
+        took_s = super()._start(cameras, stamps_ns, bag)
+        if took_s and self._identity is not None:
+            # Latched: the nodes have it before the first image, for which the caller waits until all of them listen.
+            self._session.node.create_publisher(HandIdentityMsg, IDENTITY, LATCHED).publish(
+                identity_to_msg(self._identity, stamps_ns[0]))
+        return took_s
 
     def _cameras_of(self, bag: BagReader) -> tuple[CameraTopics, ...]:
         cameras = tuple(camera_topics(bag)[:2])
