@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 from tqdm import tqdm
 
+from hand_recon_ros.benchmarks import stereo_latency
 from hand_recon_ros.commands.demo import RECORDING
 
 HELP = 'image published to mesh received through the nodes, with drops, CPU and memory per node'
@@ -23,17 +24,22 @@ REFERENCE_FRAMES = 150
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seconds', type=float, default=60.0, help='measured time (default %(default)s)')
     parser.add_argument('--rate', type=float, default=30.0, help='images a second (default %(default)s)')
-    parser.add_argument('--recording', type=Path, default=RECORDING, metavar='BAG', help='where the images come from')
-    parser.add_argument('--params-file', type=Path, metavar='FILE', help='parameters (default: config/mono.yaml)')
+    parser.add_argument('--recording', type=Path, metavar='BAG', help='where the images come from (default: the bundled '
+                        f'recording; of two cameras the first of {stereo_latency.SET}, generated once)')
+    parser.add_argument('--params-file', type=Path, metavar='FILE',
+                        help='parameters (default: config/mono.yaml or config/stereo.yaml)')
+    stereo_latency.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> dict:
     """Rows: percentiles of latency against the in-process pipeline's, then one row per node."""
     if not 1 <= args.seconds <= 3600 or not 1 <= args.rate <= 240:
         raise ValueError(f'--seconds {args.seconds}, --rate {args.rate}: expected 1 to 3600 s and 1 to 240 Hz')
+    if args.stereo:
+        return stereo_latency.run(args)
     from hand_recon_ros.nodes.session import choose_private_domain
     choose_private_domain()
-    images, camera, rectified = _load(args.recording)
+    images, camera, rectified = _load(args.recording or RECORDING)
     measured = _through_nodes(args, images, camera, rectified)
     reference = _in_process(images, camera)
     rows = []
