@@ -122,7 +122,7 @@ class StereoSettings:
     tailor: str = 'none'
     max_hands: int = 2
     min_detection_score: float = 0.5
-    max_gap_s: float = 0.5
+    max_gap_s: float = 1.0
 
     @property
     def method(self) -> str:

@@ -7,8 +7,9 @@ import yaml
 
 from hand_recon_ros import cli
 from hand_recon_ros.bags.labelled_recording import LabelledRecording
+from hand_recon_ros.benchmarks.covered_camera import PHASES
 from hand_recon_ros.evaluation import sets
-from hand_recon_ros.evaluation.sets import generate, known_sets, load_set
+from hand_recon_ros.evaluation.sets import ACCURACY_SETS, generate, known_sets, load_set
 from hand_recon_ros.synthesis.scene import SceneConfig
 
 TINY = {'description': 'two frames', 'offsets': 'synthetic', 'common': {'frames': 2, 'width': 160, 'height': 120},
@@ -21,9 +22,10 @@ def written(tmp_path, **changes):
     return str(path)
 
 
-def test_the_four_sets_are_there():
-    assert known_sets() == ['egocentric', 'mono_wild', 'stereo_desk', 'stereo_wide']
-    loaded = {name: load_set(name) for name in known_sets()}
+def test_the_sets_are_there():
+    assert known_sets() == ['egocentric', 'mono_wild', 'stereo_baselines', 'stereo_covered', 'stereo_crossing',
+                            'stereo_desk', 'stereo_wide']
+    loaded = {name: load_set(name) for name in ACCURACY_SETS}
     for chosen in loaded.values():
         assert chosen.frames >= 400 and chosen.offsets == 'synthetic' and chosen.description
     seeds = [recording.config.seed for chosen in loaded.values() for recording in chosen.recordings]
@@ -33,6 +35,22 @@ def test_the_four_sets_are_there():
     assert all(recording.config.rig == 'wide' for recording in loaded['stereo_wide'].recordings)
     assert all(recording.config.view == 'egocentric' for recording in loaded['egocentric'].recordings)
     assert all(recording.config.rig == 'mono' for recording in loaded['mono_wild'].recordings)
+
+
+def test_the_sets_of_one_purpose_share_no_person_with_the_others():
+    accuracy = {recording.config.seed for name in ACCURACY_SETS for recording in load_set(name).recordings}
+    crossing, baselines, hidden = (
+        [recording.config for recording in load_set(f'stereo_{name}').recordings]
+        for name in ('crossing', 'baselines', 'covered'))
+    assert len(crossing) == len({config.seed for config in crossing}) == 20
+    assert all(config.motion == 'crossing' and config.hands == 2 for config in crossing)
+    assert {config.rig for config in crossing} == {'rectified', 'wide', 'headset'}
+    people = {config.seed for config in baselines}
+    assert {(config.seed, config.baseline_m) for config in baselines} == {
+        (seed, baseline_m) for seed in people for baseline_m in (0.04, 0.06, 0.08, 0.12, 0.16, 0.2, 0.25)}
+    others = [{config.seed for config in configs} for configs in (crossing, baselines, hidden)]
+    assert not any(accuracy & seeds for seeds in others) and len(set.union(*others)) == sum(map(len, others))
+    assert min(config.frames / config.fps for config in hidden) > sum(length for _, length, _ in PHASES[:-1])
 
 
 def test_the_first_frames_need_the_first_recordings_only(tmp_path):

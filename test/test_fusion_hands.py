@@ -254,8 +254,8 @@ def test_the_tracks_own_shape_is_the_mean_of_its_stereo_sights():
     track = StereoTrack(0, left.estimates[0], 0, 0.9)
     assert track.held_shape() is None
     for step, value in enumerate((1.0, 2.0, 6.0)):
-        track.see(replace(left.estimates[0], shape=np.full(10, value)), step + 1, True, 0.9)
-    track.see(replace(left.estimates[0], shape=np.full(10, 50.0)), 9, False, 0.9)
+        track.see(replace(left.estimates[0], shape=np.full(10, value)), step + 1)
+    track.see(replace(left.estimates[0], shape=np.full(10, 50.0)), 9, eye_m=np.zeros(3))
     assert track.held_shape().shape == pytest.approx(np.full(10, 3.0)) and track.held_shape().metric
     assert track.held_shape().shape_std == pytest.approx(np.full(10, SHAPE_STD))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 HELP = 'named benchmarks, each beside its reference in the same run'
 BENCHMARKS = ('detector', 'faults', 'identity', 'known_hands', 'latency', 'recognition', 'renderer', 'skinning',
-              'smoothing', 'tailor')
+              'smoothing', 'stereo', 'tailor')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the sub-command."""
     parser.add_argument('bag', nargs='*', type=Path, metavar='BAG', help='recordings with images and ground truth')
     parser.add_argument('--set', metavar='NAME', dest='set_name',
-                        help='a benchmark set (stereo_desk, stereo_wide, egocentric, mono_wild), generated on demand; '
-                             "'all' for all four; or the path of your own .yaml")
+                        help='a benchmark set (stereo_desk, stereo_wide, egocentric, mono_wild and others), generated '
+                             "on demand; 'all' for these four; or the path of your own .yaml")
     parser.add_argument('--frames', type=int, metavar='N', help='only the first N images (of each set)')
     parser.add_argument('--estimator', default='closed_form_ik', help='initial estimate (default %(default)s)')
     parser.add_argument('--tailor', choices=('gauss_newton', 'adam', 'none'),
@@ -136,14 +136,14 @@ def _check(args: argparse.Namespace) -> None:
 def _groups(args: argparse.Namespace) -> list[Group]:
     """What to evaluate; ValueError before anything has run when part of it is not there or not usable."""
     from hand_recon_ros.estimation.registry import ESTIMATORS
-    from hand_recon_ros.evaluation.sets import known_sets, load_set
+    from hand_recon_ros.evaluation.sets import ACCURACY_SETS, load_set
     from hand_recon_ros.types import checked_choice
     checked_choice('--estimator', args.estimator, tuple(ESTIMATORS))
     if not args.set_name:
         settings = _settings(args, 'real')
         return [Group(_group_name(args.bag), tuple(_bag_jobs(args, settings)), settings)]
     groups = []
-    for name in known_sets() if args.set_name == ALL_SETS else [args.set_name]:
+    for name in ACCURACY_SETS if args.set_name == ALL_SETS else [args.set_name]:
         chosen = load_set(name)
         settings = _settings(args, chosen.offsets)
         jobs = tuple(Job(f'{chosen.name}/{recording.index:02d}', recording, recording.frames, settings)

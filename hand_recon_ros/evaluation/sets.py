@@ -17,6 +17,8 @@ from hand_recon_ros.synthesis.scene import SceneConfig
 # What decides about the pixels and labels of a recording: a set made by other code is another set.
 _GENERATOR = ('synthesis', 'rendering', 'hand_model', 'geometry')
 _FIELDS = {field.name for field in dataclasses.fields(SceneConfig)}
+# Those that accuracy is reported on; the others show one thing each.
+ACCURACY_SETS = ('egocentric', 'mono_wild', 'stereo_desk', 'stereo_wide')
 _KEYS = ('description', 'offsets', 'common', 'recordings')
 
 

@@ -7,10 +7,10 @@ import numpy as np
 
 from hand_recon_ros.detection.tracking import right_probability
 from hand_recon_ros.estimation.closed_form_ik import ClosedFormIk
-from hand_recon_ros.fusion.association import Association
 from hand_recon_ros.fusion.hand_pairs import HandPair, ViewHand
 from hand_recon_ros.fusion.joint import JointFusion
-from hand_recon_ros.fusion.stereo_tracks import StereoTracks
+from hand_recon_ros.fusion.stereo_tracks import StereoTrack, StereoTracks
+from hand_recon_ros.fusion.track_assignment import Assigned, TrackAssignment
 from hand_recon_ros.fusion.triangulation import TriangulationFusion
 from hand_recon_ros.fusion.view_noise import ViewNoise
 from hand_recon_ros.fusion.weights import WeightsFusion
@@ -51,12 +51,12 @@ class StereoFuser:
     """
 
     def __init__(self, model: HandModel, offsets_m=None, method: str = 'joint', noise: ViewNoise = ViewNoise(),
-                 max_hands: int = 2, max_gap_s: float = 0.5, association: Association = Association()):
+                 max_hands: int = 2, max_gap_s: float = 1.0, assignment: TrackAssignment = TrackAssignment()):
         self.method = checked_choice('method', method, tuple(METHODS))
         options = {} if method == 'weights' else {'noise': noise}
         self._fusion = METHODS[method](model, offsets_m, max_hands=max_hands, **options)
         self._estimator = ClosedFormIk(model, offsets_m)
-        self._association, self._max_gap_s = association, max_gap_s
+        self._assignment, self._max_hands, self._max_gap_s = assignment, max_hands, max_gap_s
         self.restart()
 
     def restart(self) -> None:
@@ -71,31 +71,38 @@ class StereoFuser:
         """
         stamp_ns = left.frame.stamp_ns
         self._tracks.begin(stamp_ns)
-        indices = self._matched(rig, left, right)
-        seen = [tuple(None if i is None else view.keypoints[i] for view, i in zip((left, right), pair)) for pair in indices]
-        tracks = self._tracks.continued(rig, seen, stamp_ns)
+        hands = self._assignment.assign(rig, left.keypoints, right.keypoints, self._tracks.tracks, stamp_ns,
+                                        self._max_hands)
+        sides = [self._right_probability((left, right), hand) for hand in hands]
         pairs = []
-        for pair, keypoints, track in zip(indices, seen, tracks):
+        for hand, side in zip(hands, sides):
+            track = hand.track
+            if track is not None:
+                track.judge(side)
             identity = (identities or {}).get(track.track_id, default_identity) if track else default_identity
-            if identity is None and track is not None and None in pair:
+            if identity is None and track is not None and None in hand.pair:
                 identity = track.held_shape()
-            pairs.append(self._pair(left, right, pair, self._handedness(keypoints, track), identity))
+            handedness = track.handedness if track is not None else ('right' if side > 0.5 else 'left')
+            pairs.append(self._pair(left, right, hand.pair, handedness, identity))
         estimates = self._fusion.fuse(rig, pairs)
-        return [self._tracked(rig, hand, index, estimate, track, stamp_ns)
-                for hand, index, estimate, track in zip(pairs, indices, estimates, tracks)]
+        return [self._tracked(rig, pair, hand, estimate, side, stamp_ns)
+                for pair, hand, estimate, side in zip(pairs, hands, estimates, sides)
+                if self._believable(hand, pair, estimate, stamp_ns)]
 
-    def _matched(self, rig, left: View, right: View) -> list[tuple[int | None, int | None]]:
-        """Pairs first, then the hands that one view alone sees."""
-        pairs = self._association.match(rig, left.keypoints, right.keypoints)
-        rows, columns = {row for row, _ in pairs}, {column for _, column in pairs}
-        return ([*pairs] + [(row, None) for row in range(len(left.keypoints)) if row not in rows]
-                + [(None, column) for column in range(len(right.keypoints)) if column not in columns])
+    def _believable(self, hand: Assigned, pair: HandPair, estimate: HandEstimate, stamp_ns: int) -> bool:
+        """False where one view places a hand that both had measured far from where it can be: what it read is another
+        hand, or parts of two. Its track goes on without this sight."""
+        track = hand.track
+        if track is None or pair.both or not track.measured:
+            return True
+        off_m = np.linalg.norm(np.mean(estimate.joints_m, 0) - track.predicted_m(stamp_ns).mean(0))
+        return bool(off_m <= self._assignment.reach_m(track.lost_s(stamp_ns)))
 
     @staticmethod
-    def _handedness(keypoints, track) -> str:
-        votes = [right_probability(hand) for hand in keypoints if hand is not None]
-        vote = np.mean(votes) if track is None else 0.3 * np.mean(votes) + 0.7 * track.right_vote
-        return 'right' if vote > 0.5 else 'left'
+    def _right_probability(views: tuple[View, View], hand: Assigned) -> float:
+        """By this instant's sights alone."""
+        seen = [view.keypoints[k] for view, k in zip(views, hand.pair) if k is not None]
+        return float(np.mean([right_probability(keypoints) for keypoints in seen]))
 
     def _pair(self, left, right, indices, handedness, identity) -> HandPair:
         views = []
@@ -112,14 +119,14 @@ class StereoFuser:
             views.append(ViewHand(view.frame, keypoints, view.estimates[index]))
         return HandPair(*views, (left.frame, right.frame), identity)
 
-    def _tracked(self, rig: StereoRig, pair: HandPair, indices, estimate: HandEstimate, track, stamp_ns: int) -> FusedHand:
+    def _tracked(self, rig: StereoRig, pair: HandPair, hand: Assigned, estimate: HandEstimate, side: float,
+                 stamp_ns: int) -> FusedHand:
         """The estimate under its track's id, and the track brought up to date."""
-        vote = float(np.mean([right_probability(view.keypoints) for view in pair.views]))
-        if track is None:
-            track = self._tracks.add(estimate, stamp_ns, vote)
-        track.see(estimate, stamp_ns, pair.both, vote)
+        track: StereoTrack = hand.track or self._tracks.add(estimate, stamp_ns, side)
+        eye_m = None if pair.both else np.zeros(3) if pair.right is None else rig.to_left(np.zeros(3))
+        track.see(estimate, stamp_ns, eye_m)
         epipolar = float('nan')
         if pair.both:
             epipolar = float(np.median(np.abs(epipolar_residual_px(rig, *(k.points_px for k in pair.keypoints)))))
-        vote = track.right_vote if estimate.handedness == 'right' else 1.0 - track.right_vote
-        return FusedHand(replace(estimate, track_id=track.track_id, handedness_score=vote), indices, epipolar)
+        sure = track.right_probability if estimate.handedness == 'right' else 1.0 - track.right_probability
+        return FusedHand(replace(estimate, track_id=track.track_id, handedness_score=sure), hand.pair, epipolar)

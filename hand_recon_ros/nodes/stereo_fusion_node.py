@@ -32,7 +32,7 @@ class StereoFusionNode(HandNode):
         ParameterSpec('method', 'joint', 'joint fits both views at once; triangulation fits triangulated landmarks; '
                       'weights blends the two initial meshes.', choices=('joint', 'triangulation', 'weights')),
         ParameterSpec('max_hands', 2, 'Hands fitted at once; the solver is compiled for this many.', '', 1, 8),
-        ParameterSpec('track_gap_s', 0.5, 'A hand that neither camera saw for longer gets a new track id.', 's', 0.0,
+        ParameterSpec('track_gap_s', 1.0, 'A hand that neither camera saw for longer gets a new track id.', 's', 0.0,
                       10.0),
         ParameterSpec('tolerance_s', 0.0, 'Left and right belong together when their stamps differ by at most this; 0 '
                       'pairs equal stamps only.', 's', 0.0, 0.5),
