@@ -238,7 +238,7 @@ class IdentityNode(HandNode):
             goal.result = goal.collector.calibrate(goal.name)
             goal.end()
             # The executor sleeps until something comes; it is to resume the goal now.
-            self.stop_guard.trigger()
+            self.wake()
 
     def _recognise(self, in_use, sights, stamp_ns: int) -> None:
         from hand_recon_ros.identity.track_recognition import TrackRecognition

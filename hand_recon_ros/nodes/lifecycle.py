@@ -56,7 +56,8 @@ class HandNode(LifecycleNode, ABC):
         self.worker = Worker(name, self._process_safely, self.depth)
         self.add_on_set_parameters_callback(refusing_callback(self._all_specs, lambda: self.configured))
         rate = self.get_parameter('diagnostics_rate_hz').value if not self._parameter_faults else 2.0
-        self.stop_guard = self.create_guard_condition(lambda: None)
+        # Wakes the executor that spins this node; whoever makes one sets it.
+        self.wake = lambda: None
         self._diagnostics = Diagnostics(self, rate, self._problems, self._values, self._idle)
 
     # What a node says about itself

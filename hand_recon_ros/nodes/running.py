@@ -9,10 +9,10 @@ import threading
 import weakref
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
+from hand_recon_ros.nodes.event_loop import build_executor
 from hand_recon_ros.nodes.process_group import follow_parent
 
 CONFIGURATION_REFUSED = 2
@@ -23,9 +23,10 @@ def run(node_class, arguments=None) -> int:
     follow_parent()
     # Our own handlers: rclpy's would shut the context down under a node that has yet to say goodbye.
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
-    executor = SingleThreadedExecutor()
+    executor = build_executor()
     node = node_class()
     executor.add_node(node)
+    node.wake = executor.wake
     # Weak: the signals' thread outlives run(), and a node that lives at the interpreter's end leaves its shared memory
     # (70 MB) in /dev/shm.
     listening = weakref.ref(node)
@@ -36,7 +37,7 @@ def run(node_class, arguments=None) -> int:
             code = 0 if node.stop_asked else CONFIGURATION_REFUSED
             node.stop_asked = True
         while not node.stop_asked and rclpy.ok():
-            executor.spin_once(timeout_sec=5.0)
+            executor.spin_once(timeout_sec=1.0)
     finally:
         ended = _finish(node, executor)
         node = executor = None
@@ -72,7 +73,7 @@ def _ask_to_stop(node) -> None:
         return
     node.stop_asked = True
     # An executor that waits is woken, and spin_once then looks at its time limit and at the flag.
-    node.stop_guard.trigger()
+    node.wake()
 
 
 def _on_signal(action) -> None:
