@@ -1,4 +1,7 @@
 """Calibration health: every injected fault comes under its name within 5 s of hands, healthy rigs stay without one."""
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from rig_sequences import detections, sequence
@@ -50,7 +53,7 @@ def same(rig):
 
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('name, rig, options, expected', [
-    ('bumped_camera', lambda rig: turned(rig, [1.5, 0, 0]), {}, 'by -1.48 deg about x'),
+    ('bumped_camera', lambda rig: turned(rig, [1.5, 0, 0]), {}, r'by -1\.(4[6-9]|5[0-4]) deg about x'),
     ('bumped_camera', lambda rig: turned(rig, [0.6, 0.6, 1.5]), {}, 'deg about x'),
     ('scaled_k', lambda rig: StereoRig(rig.left, scaled(rig.right, 1.1), rig.T_right_left), {}, 'K divided by'),
     ('swapped_images', same, {'swap': True}, 'images of left and right exchanged'),
@@ -60,7 +63,7 @@ def same(rig):
 def test_the_fault_is_named_within_5_s(kind, name, rig, options, expected):
     first, report = watched(rig, kind, seed=1, **options)
     assert list(first) == [name] and first[name] <= 5.0
-    assert len(report.faults) == 1 and expected in report.faults[0].text, report
+    assert len(report.faults) == 1 and re.search(expected, report.faults[0].text), report
     assert report.seconds == pytest.approx(4.8, abs=0.4)
 
 
@@ -111,6 +114,30 @@ def test_30_s_of_a_healthy_rig_name_nothing(kind, error, seed):
     report = health.report()
     assert 0.3 < report.residual_px < 4 and abs(report.trend_px_per_s) < 0.5
     assert report.palm_ratio == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_a_bump_midway_is_named_for_what_it_is_and_nothing_else_on_the_way(kind):
+    true, hands = sequence(kind, 240, 4, KINDS[kind])
+    health, first = RigHealth(true), {}
+    bumped = turned(true, [1.5, 0, 0])
+    before, after = (list(detections(rig, hands, 14)) for rig in (true, bumped))
+    for number, (stamp_ns, left, right) in enumerate(before[:120] + after[120:]):
+        health.add(stamp_ns, left, right)
+        for fault in health.report().faults:
+            first.setdefault(fault.name, stamp_ns / 1e9)
+    assert list(first) == ['bumped_camera'] and 0 < first['bumped_camera'] - 4.0 <= 3.5
+
+
+def test_landmarks_that_one_view_makes_up_are_no_fault_of_the_rig():
+    true, hands = sequence('rectified', 240, 5, 0.12)
+    rng, health = np.random.default_rng(8), RigHealth(true)
+    spread = rng.normal(0, 0.05, (21, 2))           # of the hand's size: a hand behind something, guessed at
+    for stamp_ns, left, right in detections(true, hands, 15):
+        guessed = [replace(hand, points_px=hand.points_px + spread * hand.box_size_px) for hand in left]
+        health.add(stamp_ns, guessed, right)
+        assert health.report().faults == (), health.report()
+    assert health.report().residual_px > 3
 
 
 def test_a_loop_starts_afresh_and_a_mended_rig_is_believed_again():

@@ -15,6 +15,9 @@ LEAST_EFFECT, LEAST_EFFECT_WIDE, WIDE_RAD = 0.014, 0.024, 0.5
 LEAST_EFFECT_SKEW = 0.008
 LEAST_STEADINESS, LEAST_STEADINESS_SKEW = 4.0, 5.0
 LEAST_SKEW_S = 0.010
+# A wrong calibration leaves little of the residual (rms) once it is put right; a detector that takes one view's hand for
+# something else leaves most. A skew does too: hands stand still at times.
+MOST_LEFT = 0.75
 # A cause with one number wins over the turned camera's three when it explains nearly as much. Less than 6 % of scale is
 # what a slightly turned camera looks like too, and that happens more often.
 THRIFT, LEAST_SCALE, MOST_SCALE = 1.1, 0.06, 0.3
@@ -58,7 +61,10 @@ def explained(sights: list[tuple[int, float, np.ndarray, np.ndarray]], angle_rad
     best = min(fine, key=lambda fit: fit.loss)
     thrifty = [fit for fit in fine if len(fit.values) == 1 and fit.loss < THRIFT * best.loss]
     best = min(thrifty, key=lambda fit: fit.loss) if thrifty else best
-    return Explanation(best.hypothesis.name, best.values, float(np.sqrt(np.mean(residual ** 2))), best.after_px)
+    before_px = float(np.sqrt(np.mean(residual ** 2)))
+    if best.hypothesis.name != 'right images later' and best.after_px > MOST_LEFT * before_px:
+        return None
+    return Explanation(best.hypothesis.name, best.values, before_px, best.after_px)
 
 
 def _telling(fit: _Fit, angle_rad: float) -> bool:

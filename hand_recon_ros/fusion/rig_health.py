@@ -31,8 +31,11 @@ SENSIBLE_RESIDUAL, SENSIBLE_PALM = 0.15, 1.8        # as fusion.association: sha
 # Residuals in hand sizes that healthy detections stay below; and what part of the stated rig's a better one leaves.
 HEALTHY_RESIDUAL, MUCH_BETTER, EXCHANGED_LEAST = 0.06, 0.35, 0.04
 GROSS_S, FINE_S = 1.5, 2.5          # seconds of hands in both views before a verdict
+# The latest seconds that a fine verdict rests on: a mixture of before and after a bump looks like another cause.
+RECENT_S = 3.0
 FEW, MOST = 0.3, 0.6                # of the pairs that make sense by the stated, and by the other rig
 JUDGED_EVERY_NS = 500_000_000
+LONGEST_PAUSE_S = 0.3               # time between sights counts up to this as time with hands
 LONGEST_STEP_S = 0.15               # neighbouring instants farther apart tell no speed
 ADULT_RANGE, IDENTITY_RANGE = 1.35, 1.05
 
@@ -144,7 +147,7 @@ class RigHealth:
     def _seconds(self) -> float:
         stamps = sorted({sight.stamp_ns for sight in self._sights})
         steps = np.diff(stamps) / NS_PER_S
-        return float(np.minimum(steps, 0.3).sum())
+        return float(np.minimum(steps, LONGEST_PAUSE_S).sum())
 
     def _sight(self, stamp_ns, left, right, speed, moving, identity_palm_m) -> _Sight:
         seen = self._look(left.points_px.astype(np.float64), right.points_px.astype(np.float64), speed)
@@ -217,8 +220,10 @@ class RigHealth:
 
     def _fine(self, sights) -> list[RigFault]:
         angle = np.arccos(np.clip((np.trace(self._rig.T_right_left[:3, :3]) - 1) / 2, -1, 1))
-        explanation = explained([(sight.stamp_ns, sight.size_px, sight.residual, sight.slopes)
-                                 for sight in sights if sight.moving], float(angle))
+        # All of them only where the latest do not tell: what shows little, as a skew of slow hands, needs them.
+        explanation = next(filter(None, (explained(
+            [(sight.stamp_ns, sight.size_px, sight.residual, sight.slopes) for sight in some if sight.moving],
+            float(angle)) for some in (_latest(sights, RECENT_S), sights))), None)
         size = float(np.median([sight.size_px for sight in sights]))
         if explanation is None:
             senseless = float(np.mean([not sight.sensible for sight in sights]))
@@ -263,6 +268,17 @@ class RigHealth:
                                                 f'sights): the '
                                  'baseline or fx and fy of both cameras are wrong by about that factor')]
         return []
+
+
+def _latest(sights: list[_Sight], seconds: float) -> list[_Sight]:
+    """Those of the last so many seconds in which there were any."""
+    left_s, following_ns = seconds, sights[-1].stamp_ns
+    for index in range(len(sights) - 1, -1, -1):
+        left_s -= min((following_ns - sights[index].stamp_ns) / NS_PER_S, LONGEST_PAUSE_S)
+        if left_s < 0:
+            return sights[index + 1:]
+        following_ns = sights[index].stamp_ns
+    return sights
 
 
 def _by_side(left: list[HandKeypoints], right: list[HandKeypoints]) -> dict[str, tuple[HandKeypoints, HandKeypoints]]:
