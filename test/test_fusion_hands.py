@@ -173,8 +173,14 @@ def test_a_lost_view_keeps_track_and_scale_and_states_more_doubt():
         assert length[0] == pytest.approx(length[1], rel=0.01)
         assert fused.estimate.joint_std_m.mean() > 1.5 * both.joint_std_m.mean()
         assert np.linalg.norm(fused.estimate.joints_m - joints, axis=1).mean() < 0.02
-    assert fuser.fuse(rig, *views_of(rig, {}, 7 * INSTANT_NS)) == []
-    again, = fuser.fuse(rig, *views_of(rig, {'right': joints}, 7 * INSTANT_NS + 2 * 10 ** 9))
+    back, = fuser.fuse(rig, *views_of(rig, {'right': joints}, 7 * INSTANT_NS))
+    assert back.estimate.track_id == both.track_id and back.pair == (0, 0)
+    assert back.estimate.joint_std_m.mean() == pytest.approx(both.joint_std_m.mean(), rel=0.1)
+    # Both covered: the hand is gone, and its track lives for max_gap_s.
+    assert fuser.fuse(rig, *views_of(rig, {}, 8 * INSTANT_NS)) == []
+    soon, = fuser.fuse(rig, *views_of(rig, {'right': joints}, 7 * INSTANT_NS + 950_000_000))
+    assert soon.estimate.track_id == both.track_id
+    again, = fuser.fuse(rig, *views_of(rig, {'right': joints}, 7 * INSTANT_NS + 950_000_000 + 1_050_000_000))
     assert again.estimate.track_id != both.track_id
 
 

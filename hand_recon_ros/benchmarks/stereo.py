@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -11,15 +12,18 @@ from tqdm import tqdm
 from hand_recon_ros.bags.stereo_recording import StereoRecording
 from hand_recon_ros.benchmarks.covered_camera import covered, phase_rows, sights
 from hand_recon_ros.benchmarks.stereo_cases import Case, CaseRun, Detections, PointRun, cases
+from hand_recon_ros.benchmarks.view_pairing import pairing_rows
 from hand_recon_ros.evaluation.sets import BenchmarkSet, generate, load_set
 from hand_recon_ros.hand_model.jax_runtime import prepare_jax
 
 HELP = 'mono, the methods of fusion and plain triangulation on the same detections of a benchmark set'
-PARTS = ('accuracy', 'crossing', 'covered')
+PARTS = ('accuracy', 'crossing', 'covered', 'pairing')
+OPENVINO = importlib.util.find_spec('openvino') is not None
 CROSSING_SET, COVERED_SET, BASELINES_SET = 'stereo_crossing', 'stereo_covered', 'stereo_baselines'
 # RealisticHands, table 4: PA-MPVPE of the stereo method over that of one view.
 PAPER_PA_MPVPE_RATIO = 0.94 / 1.65
 REFERENCE, BEST = 'mono', 'joint'
+BASELINE_CASES = (REFERENCE, 'triangulation', BEST)
 FIGURES = ('recall', 'cs_mpjpe_mm', 'cs_mpjpe_p95_mm', 'pa_mpjpe_mm', 'pa_mpvpe_mm', 'coverage_95',
            'handedness_accuracy', 'id_switches')
 
@@ -28,12 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the benchmark."""
     parser.add_argument('--set', nargs='+', default=['stereo_desk'], metavar='NAME', dest='sets',
                         help='benchmark sets of two cameras whose accuracy is compared (default stereo_desk)')
-    parser.add_argument('--frames', type=int, metavar='N', help='only the first N instants of each set')
+    parser.add_argument('--frames', type=int, metavar='N',
+                        help='only the first N instants of each set; baselines and the covered camera have all')
     parser.add_argument('--detector', default='mediapipe', choices=('mediapipe', 'openvino'),
                         help='whose detections all methods get (default %(default)s)')
-    parser.add_argument('--parts', nargs='+', choices=PARTS, default=list(PARTS),
-                        help='what is shown: accuracy of the sets, id switches of crossing hands, a covered camera '
-                             '(default all)')
+    parts = [part for part in PARTS if part != 'pairing' or OPENVINO]
+    parser.add_argument('--parts', nargs='*', choices=PARTS, default=parts,
+                        help='what is shown: accuracy of the sets, id switches of crossing hands, a covered camera, '
+                             'hands that OpenVINO finds with and without looking across the views '
+                             '(default all; without OpenVINO all but the last)')
     parser.add_argument('--baselines', action='store_true', help='the error over the distance of the cameras too')
     parser.add_argument('--out', type=Path, metavar='DIR', help='plots')
 
@@ -56,6 +63,10 @@ def run(args: argparse.Namespace) -> dict:
             rows += _crossing(args, detections)
         if 'covered' in args.parts:
             rows += _covered(args, detections)
+        if 'pairing' in args.parts:
+            for chosen in sets:
+                recordings = list(_recordings(chosen, args.frames, chosen.name))
+                rows += pairing_rows(chosen.name, _best(chosen.offsets), recordings)
         if args.baselines:
             rows += _baselines(args, detections)
     finally:
@@ -159,7 +170,7 @@ def _crossing(args, detections: Detections) -> list[dict]:
 def _covered(args, detections: Detections) -> list[dict]:
     chosen, rows = load_set(COVERED_SET), []
     one = CaseRun(_best(chosen.offsets))
-    for recording, stereo in _recordings(chosen, args.frames, chosen.name):
+    for recording, stereo in _recordings(chosen, None, chosen.name):
         name = f'{chosen.name}/{recording.index:02d}'
         begin_ns = next(iter(stereo.pairs(1)))[0].stamp_ns
         seen = detections.of(name, stereo, recording.frames, covered(begin_ns))
@@ -177,7 +188,7 @@ def _baselines(args, detections: Detections) -> list[dict]:
     groups: dict[float, list] = {}
     for pair in _recordings(chosen, None, chosen.name):
         groups.setdefault(pair[0].config.baseline_m, []).append(pair)
-    runs = [CaseRun(case) for case in cases(chosen.offsets)]
+    runs = [CaseRun(case) for case in cases(chosen.offsets) if case.name in BASELINE_CASES]
     for baseline_m, recordings in sorted(groups.items()):
         for one in runs:
             one.evaluations, one.seconds, one.hands = [], 0.0, 0

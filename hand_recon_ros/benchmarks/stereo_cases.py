@@ -9,7 +9,8 @@ import numpy as np
 
 from hand_recon_ros.bags.stereo_recording import StereoRecording
 from hand_recon_ros.detection.offsets import load_offsets
-from hand_recon_ros.detection.registry import build_stereo_detector
+from hand_recon_ros.detection.paired_detectors import PairedDetectors
+from hand_recon_ros.detection.registry import build_detector, build_stereo_detector
 from hand_recon_ros.evaluation.matching import match_hands
 from hand_recon_ros.evaluation.metrics import aligned_mm, distances_mm
 from hand_recon_ros.evaluation.runs import FrameJudging
@@ -59,7 +60,8 @@ class Detected:
 
 
 class Detections:
-    """Detects in whole recordings, one after the other. detector: 'mediapipe' or 'openvino'."""
+    """Detects in whole recordings, one after the other. detector: 'mediapipe', 'openvino', or 'openvino, single views',
+    which follows hands in each view for itself."""
 
     def __init__(self, detector: str):
         self._kind, self._detector = detector, None
@@ -69,7 +71,7 @@ class Detections:
         """The recording's first `most` instants. cover(left, right): the images as the detector gets them."""
         rig = recording.rig
         if self._detector is None:
-            self._detector = build_stereo_detector(self._kind, rig)
+            self._detector = self._built(rig)
         self._detector.use(rig)
         self._detector.restart()
         pairs, seen = [], {}
@@ -78,6 +80,12 @@ class Detections:
             pairs.append((left, right))
             seen[left.stamp_ns] = self._detector.detect(left, right)
         return Detected(name, rig, pairs, seen, recording.labels.truths)
+
+    def _built(self, rig: StereoRig):
+        name, _, alone = self._kind.partition(', ')
+        if not alone:
+            return build_stereo_detector(name, rig)
+        return PairedDetectors(*(build_detector(name, 'video') for _ in range(2)))
 
     def close(self) -> None:
         """Release the detector."""

@@ -31,8 +31,8 @@ class TrackAssignment:
 
     farthest: mean landmark distance from a track's prediction beyond which a detection is another hand; reach_per_s:
     by how much that grows while the hand is lost. unseen_cost: of a track without a detection in a view, and of a
-    detection without a track. handedness_cost: of full disagreement about handedness. split_cost: of giving two tracks
-    one view each, whose detections can be one hand. doubt_cost: of a detection without score. pair_weight: on what
+    detection without a track. handedness_cost: of full disagreement about handedness. split_cost: of giving a track one
+    detection of two that can be one hand, and the other to another track or none. doubt_cost: of a detection without score. pair_weight: on what
     keeps two detections from being one hand. depth_m: distance of a triangulated hand from its track's prediction that
     weighs as one hand size; farthest_m, speed_m_s: beyond the former, which grows by the latter while lost, a hand once
     measured by both views does not come back. crowd: a detection that continues no track and is nearer to one is that
@@ -157,8 +157,7 @@ class TrackAssignment:
 def _least(options: list[list[tuple[float, Pair]]], split_costs: np.ndarray) -> list[Pair]:
     """One option a track, no detection twice, of least total cost, by branch and bound.
 
-    options: per track, cheapest first. split_costs: (left, right) of two detections that go to two tracks, each without
-    the other view.
+    options: per track, cheapest first. split_costs: (left, right) of two detections of which a track gets one alone.
     """
     bounds = np.concatenate([np.cumsum([choices[0][0] for choices in options][::-1])[::-1], [0.0]])
     best: tuple[float, list[Pair]] = (np.inf, [])
@@ -168,18 +167,20 @@ def _least(options: list[list[tuple[float, Pair]]], split_costs: np.ndarray) -> 
         if cost + bounds[len(chosen)] >= best[0]:
             return
         if len(chosen) == len(options):
-            best = cost, chosen
+            cost += _split(chosen, split_costs)
+            best = min(best, (cost, chosen), key=lambda found: found[0])
             return
         for more, pair in options[len(chosen)]:
             if all(k is None or all(k != other[view] for other in chosen) for view, k in enumerate(pair)):
-                extend(cost + more + sum(_split(pair, other, split_costs) for other in chosen), [*chosen, pair])
+                extend(cost + more, [*chosen, pair])
 
     extend(0.0, [])
     return best[1]
 
 
-def _split(one: Pair, other: Pair, split_costs: np.ndarray) -> float:
-    left, right = (one, other) if one[1] is None else (other, one)
-    if left[1] is None and right[0] is None and left[0] is not None and right[1] is not None:
-        return float(split_costs[left[0], right[1]])
-    return 0.0
+def _split(chosen: list[Pair], split_costs: np.ndarray) -> float:
+    """Sum over all pairs of detections, neither part of a whole pair, of which a track gets one."""
+    whole = [{pair[view] for pair in chosen if None not in pair} for view in (0, 1)]
+    alone = [{pair[view] for pair in chosen if None in pair} - {None} for view in (0, 1)]
+    return float(sum(split_costs[row, column] for row, column in np.ndindex(split_costs.shape)
+                     if row not in whole[0] and column not in whole[1] and (row in alone[0] or column in alone[1])))
