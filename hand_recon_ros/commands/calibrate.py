@@ -1,4 +1,4 @@
-"""`hand-recon calibrate`: one person's hand, width and length in millimetres, from a recording."""
+"""`hand-recon calibrate`: one person's hand, width and length in millimetres, from a recording or a running graph."""
 from __future__ import annotations
 
 import argparse
@@ -26,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--image', metavar='DIR',
                         help='one camera alone (folder or video): proportions, the size is assumed')
     parser.add_argument('--camera', metavar='FILE', help='calibration of --image: camera_info YAML or rig.yaml')
+    parser.add_argument('--live', action='store_true',
+                        help='ask the stereo graph that runs in this ROS domain: it is used there at once, and saved')
+    parser.add_argument('--hand', choices=('left', 'right'), help='--live: sights of this hand only')
+    parser.add_argument('--timeout', type=float, default=120.0, metavar='S',
+                        help='--live: seconds until it is given up (%(default)g)')
     parser.add_argument('--name', required=True, help='whose hand it is; the identity is saved under this name')
     parser.add_argument('--frames', type=int, default=20, metavar='K',
                         help='sights gathered, the most different (%(default)s)')
@@ -35,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--offsets', default='real',
                         help="detector's landmark table: real, synthetic or a file (%(default)s)")
     parser.add_argument('--outlines', action='store_true',
-                        help="fit the hand's outline in the images too: twice as exact on renders, "
-                             'unproven on real hands')
+                        help="fit the hand's outline in the images too: twice as exact on renders, wrong on the real "
+                             'hand it was tried on')
     parser.add_argument('--json', metavar='FILE', help='write the figures for machines')
     parser.add_argument('--plot', metavar='FILE', help='width and length over the number of sights, .png')
 
@@ -51,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     from hand_recon_ros.identity.store import IdentityStore, StoredIdentity, checked_name, write_identity
     _check(args)
     checked_name(args.name)
+    if args.live:
+        return _live(args)
     prepare_jax()
     model = load_hand_model(args.model)
     response = response_of(args.detector, args.offsets, model)
@@ -83,9 +90,7 @@ def run(args: argparse.Namespace) -> int:
                'weights': result.weights.tolist(), 'file': str(path)}
     if args.plot:
         figures['curve'] = curve(calibration, collector.sights)
-    print(f'{args.name}: width {size.width_mm:.1f} +- {size.width_std_mm:.1f} mm, '
-          f'length {size.length_mm:.1f} +- {size.length_std_mm:.1f} mm '
-          '(index to ring knuckle; wrist to middle fingertip)')
+    print(_size_line(args.name, size))
     print(f'{len(collector)} of {seen} sights used; scale {scale}; written to {path}')
     farthest = float(np.abs(result.identity.shape).max())
     if farthest > UNLIKELY_SHAPE:
@@ -99,6 +104,33 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         Path(args.json).write_text(json.dumps(figures, indent=1) + '\n', encoding='utf-8')
     return 0
+
+
+def _live(args: argparse.Namespace) -> int:
+    """Through hands/calibrate_identity of the running graph, which saves where it keeps its identities."""
+    from hand_recon_ros.action import CalibrateIdentity
+    from hand_recon_ros.nodes.calibration_client import calibrate_live
+    goal = CalibrateIdentity.Goal(name=args.name, handedness=args.hand or '', track_id=-1, frames=args.frames,
+                                  save=True)
+    with tqdm(total=args.frames, unit='sight', disable=not sys.stderr.isatty()) as bar:
+        def show(feedback) -> None:
+            bar.set_postfix_str(feedback.refusal or f'length +- {feedback.length_std_mm:.1f} mm', refresh=False)
+            bar.update(feedback.frames - bar.n)
+        found = calibrate_live(goal, args.timeout, show)
+    print(_size_line(args.name, found) + f'\n{args.frames} sights; in use, and written to {found.file}')
+    if args.json:
+        figures = {'name': args.name, 'model': found.identity.model, 'metric': found.identity.metric,
+                   'frames': args.frames, 'shape': list(found.identity.shape), 'file': found.file,
+                   'shape_std': list(found.identity.shape_std)}
+        figures |= {name: getattr(found, name) for name in ('width_mm', 'width_std_mm', 'length_mm', 'length_std_mm')}
+        Path(args.json).write_text(json.dumps(figures, indent=1) + '\n', encoding='utf-8')
+    return 0
+
+
+def _size_line(name: str, size) -> str:
+    return f'{name}: width {size.width_mm:.1f} +- {size.width_std_mm:.1f} mm, ' \
+           f'length {size.length_mm:.1f} +- {size.length_std_mm:.1f} mm ' \
+           '(index to ring knuckle; wrist to middle fingertip)'
 
 
 def curve(calibration, sights) -> list[dict]:
@@ -136,9 +168,15 @@ def plot(rows: list[dict], path: Path, title: str) -> None:
 
 def _check(args) -> None:
     stereo = args.left, args.right, args.rig
-    given = [bool(args.bag), any(stereo), bool(args.image)]
+    given = [bool(args.bag), any(stereo), bool(args.image), args.live]
     if sum(given) != 1 or (any(stereo) and not all(stereo)):
-        raise ValueError('give one of: a recording, --left with --right and --rig, or --image')
+        raise ValueError('give one of: a recording, --left with --right and --rig, --image, or --live')
+    # The graph has its own model, detector and landmark table, and keeps identities where it was told.
+    foreign = [f'--{name}' for name in ('out', 'plot', 'outlines') if args.live and getattr(args, name)]
+    if foreign or (args.hand and not args.live):
+        raise ValueError(f'{foreign[0]}: not with --live' if foreign else '--hand: goes with --live')
+    if not args.timeout > 0:
+        raise ValueError(f'--timeout: {args.timeout:g}, expected more than 0 s')
     if args.camera and not args.image:
         raise ValueError('--camera: goes with --image')
     if args.frames < 1:

@@ -78,29 +78,40 @@ class IdentityCollector:
         """Those gathered."""
         return [kept.sight for kept in self._kept]
 
+    @property
+    def qualities(self) -> list[SightQuality]:
+        """Theirs."""
+        return [kept.quality for kept in self._kept]
+
     def add(self, sight: Sight) -> Progress:
-        """Offers a sight; cheap reasons to refuse it are looked at first. Nothing is raised for a poor one."""
+        """Offers a sight, and says where the gathering stands. Nothing is raised for a poor one."""
+        before = len(self._kept)
+        why = self.take(sight)
+        if len(self._kept) > before:
+            size = self.calibrate().size
+            self._spread = size.width_std_mm, size.length_std_mm
+        return self._progress(not why, why)
+
+    def take(self, sight: Sight) -> str:
+        """Offers a sight: why it was refused, empty when it was not. Cheap reasons are looked at first."""
         why = self._refusal(sight)
         if why:
-            return self._progress(False, why)
+            return why
         bones = bone_directions(sight)
         nearest = min((_angle(bones, kept.bones) for kept in self._kept), default=np.inf)
         if len(self._kept) < self.frames and nearest < self._gates.least_change_rad:
-            return self._progress(False, 'too like one gathered before')
+            return 'too like one gathered before'
         try:
             quality = self._calibration.qualities([sight])[0]
         except ValueError as error:
-            return self._progress(False, str(error))
+            return str(error)
         if not quality.misfit <= self._gates.most_misfit:
-            return self._progress(False, f'misfit {quality.misfit:.1f}, expected at most {self._gates.most_misfit:g}')
-        confidence = float(self._calibration.confidences([quality])[0])
-        candidate = _Kept(sight, quality, confidence, bones)
-        if len(self._kept) < self.frames:
-            self._kept.append(candidate)
-            size = self.calibrate().size
-            self._spread = size.width_std_mm, size.length_std_mm
-            return self._progress(True, '')
-        return self._progress(*self._replaced(candidate))
+            return f'misfit {quality.misfit:.1f}, expected at most {self._gates.most_misfit:g}'
+        candidate = _Kept(sight, quality, float(self._calibration.confidences([quality])[0]), bones)
+        if len(self._kept) == self.frames:
+            return self._replaced(candidate)
+        self._kept.append(candidate)
+        return ''
 
     def missed(self, why: str) -> Progress:
         """Where the gathering stands when there was no sight to offer."""
@@ -108,7 +119,7 @@ class IdentityCollector:
 
     def calibrate(self, name: str = '') -> Calibration:
         """Identity of what was gathered so far; ValueError before the first sight."""
-        return self._calibration.calibrate(self.sights, name, [kept.quality for kept in self._kept])
+        return self._calibration.calibrate(self.sights, name, self.qualities)
 
     def restart(self) -> None:
         """Forgets everything: another person."""
@@ -126,7 +137,7 @@ class IdentityCollector:
             return f'hand {100 * box:.0f} % of the image, expected at least {100 * self._gates.least_box:.0f} %'
         return ''
 
-    def _replaced(self, candidate: _Kept) -> tuple[bool, str]:
+    def _replaced(self, candidate: _Kept) -> str:
         """Of all gathered and the candidate, the two most alike: the less confident of them goes."""
         everyone = [*self._kept, candidate]
         pairs = [(_angle(everyone[a].bones, everyone[b].bones), a, b)
@@ -134,9 +145,9 @@ class IdentityCollector:
         _, a, b = min(pairs)
         loser = a if everyone[a].confidence <= everyone[b].confidence else b
         if loser == len(self._kept):
-            return False, 'adds less than what is there'
+            return 'adds less than what is there'
         self._kept[loser] = candidate
-        return True, ''
+        return ''
 
     def _progress(self, taken: bool, why: str) -> Progress:
         return Progress(taken, why, len(self._kept), self.frames, *(float(s) for s in self._spread))
