@@ -56,7 +56,8 @@ def assign(tracks, left, right, stamp_ns=STEP_NS, most=2):
 
 def test_hands_that_pass_before_each_other_are_told_apart_by_depth_and_speed():
     tracks = [track(0, 'right', (-0.05, 0, 0.5), (0.9, 0, 0)), track(1, 'left', (0.05, 0, 0.62), (-0.9, 0, 0))]
-    left, right = views(('left', open_hand_m('left', (0.02, 0, 0.62))), ('right', open_hand_m('right', (-0.02, 0, 0.5))))
+    left, right = views(('left', open_hand_m('left', (0.02, 0, 0.62))),
+                        ('right', open_hand_m('right', (-0.02, 0, 0.5))))
     assert assign(tracks, left, right) == {0: (1, 1), 1: (0, 0)}
 
 
@@ -92,7 +93,8 @@ def test_a_measured_hand_does_not_jump_and_no_more_hands_begin_than_wanted():
     tracks = [track(0, 'right', (0.0, 0, 0.5))]
     far = views(('right', open_hand_m('right', (0.0, 0, 1.1))))
     assert assign(tracks, *far) == {'new': (0, 0)}
-    assert assign([replace(tracks[0], sights=0)], *far) == {0: (0, 0)}       # seen by one view only: its depth is a guess
+    # One that a single view saw may: its depth was a guess.
+    assert assign([replace(tracks[0], sights=0)], *far) == {0: (0, 0)}
     three = views(*(('right', open_hand_m('right', (x, 0, 0.6))) for x in (-0.25, 0.0, 0.25)))
     assert len(TrackAssignment().assign(RIG, *three, [], 0, 2)) == 2
     assert len(TrackAssignment().assign(RIG, *three, [], 0, 3)) == 3
@@ -100,7 +102,8 @@ def test_a_measured_hand_does_not_jump_and_no_more_hands_begin_than_wanted():
 
 def test_two_detections_that_the_detectors_own_tracking_swapped_change_nothing():
     tracks = [track(0, 'right', (-0.12, 0, 0.55)), track(1, 'left', (0.12, 0, 0.55))]
-    left, right = views(('right', open_hand_m('right', (-0.12, 0, 0.55))), ('left', open_hand_m('left', (0.12, 0, 0.55))))
+    left, right = views(('right', open_hand_m('right', (-0.12, 0, 0.55))),
+                        ('left', open_hand_m('left', (0.12, 0, 0.55))))
     swapped = [replace(hand, track_id=number) for hand, number in zip(left, (1, 0))]
     assert assign(tracks, swapped, right[::-1]) == {0: (0, 1), 1: (1, 0)}
 

@@ -32,8 +32,8 @@ class TrackAssignment:
     farthest: mean landmark distance from a track's prediction beyond which a detection is another hand; reach_per_s:
     by how much that grows while the hand is lost. unseen_cost: of a track without a detection in a view, and of a
     detection without a track. handedness_cost: of full disagreement about handedness. split_cost: of giving a track one
-    detection of two that can be one hand, and the other to another track or none. doubt_cost: of a detection without score. pair_weight: on what
-    keeps two detections from being one hand. depth_m: distance of a triangulated hand from its track's prediction that
+    detection of two that can be one hand, and the other to another track or none. doubt_cost: of a detection without
+    score. pair_weight: on what keeps two detections from being one hand. depth_m: distance of a triangulated hand from its track's prediction that
     weighs as one hand size; farthest_m, speed_m_s: beyond the former, which grows by the latter while lost, a hand once
     measured by both views does not come back. crowd: a detection that continues no track and is nearer to one is that
     hand seen a second time. again_m, again: a hand that would be new, of the side of a track that nothing continues and
