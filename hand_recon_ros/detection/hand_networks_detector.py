@@ -1,7 +1,7 @@
 """MediaPipe's two networks run directly by OpenVINO, as this package's fast detector: image in, HandKeypoints out.
 
 The same files as MediaPipe's graph, the same crops and rules, so the same landmarks (within 0.02 % of the hand's box on
-single images at f32, 0.3-0.5 % at bf16), for little more than half of its CPU time: no graph, no copies, fewer
+single images at f32, 0.1 % at mixed, 0.3-0.5 % at bf16), for half of its CPU time or less: no graph, no copies, fewer
 palm searches, and OpenVINO's kernels.
 MediaPipe's coordinates are this package's (see mediapipe_detector); its handedness is for mirrored images and is read
 the other way round here.
@@ -25,7 +25,7 @@ class HandNetworksDetector:
     """Detects hands in single images ('image': every frame anew) or follows them through a recording ('video').
 
     max_hands, min_detection_score, min_tracking_score, retry: as of MediaPipeDetector. threads: CPU threads. precision:
-    'auto', 'f32' or 'bf16', see inference.Network. The score is the hand's presence; the
+    'auto', 'f32', 'mixed' or 'bf16', see inference.Network. The score is the hand's presence; the
     handedness has its own. In video mode palms are searched for as SearchPolicy says. One
     detector per camera in video mode; not for two threads.
     Raises ValueError, naming the pip extra, when OpenVINO is not installed.

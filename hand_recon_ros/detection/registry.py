@@ -34,14 +34,14 @@ def build_detector(name: str, mode: str = 'image', max_hands: int = 2, min_detec
 
 
 def build_stereo_detector(name: str, rig: StereoRig, max_hands: int = 2, min_detection_score: float = 0.5,
-                          min_tracking_score: float = 0.5, max_gap_s: float = 0.5,
-                          threads: int = 1) -> StereoHandDetector | PairedDetectors:
+                          min_tracking_score: float = 0.5, max_gap_s: float = 0.5, threads: int = 1,
+                          precision: str = 'auto') -> StereoHandDetector | PairedDetectors:
     """Detector of both images of a pair; `name` and settings as of build_detector, in video mode.
 
-    max_gap_s: of 'mediapipe', a hand unseen for longer gets a new id.
+    max_gap_s: of 'mediapipe', a hand unseen for longer gets a new id. precision: of 'openvino', see inference.Network.
     """
     if checked_choice('detector', name, tuple(DETECTORS)) == 'openvino':
-        return StereoHandDetector(rig, max_hands, min_detection_score, min_tracking_score, threads)
+        return StereoHandDetector(rig, max_hands, min_detection_score, min_tracking_score, threads, precision)
     left, right = (build_detector(name, 'video', max_hands, min_detection_score, min_tracking_score, False)
                    for _ in range(2))
     return PairedDetectors(left, right, max_gap_s)
