@@ -95,6 +95,8 @@ def test_a_failed_write_leaves_the_former_file(tmp_path, monkeypatch):
     (['nowhere', '--name', 'a'], 'nowhere: no such recording'),
     (['nowhere', '--name', 'a', '--frames', '0'], '--frames'),
     (['nowhere', '--name', 'a', '--plot', 'p.jpg'], '--plot'),
+    (['--live', '--name', 'a', '--out', 'a.yaml'], '--out: not with --live'),
+    (['nowhere', '--name', 'a', '--live'], 'give one of'), (['nowhere', '--name', 'a', '--hand', 'left'], '--hand'),
     (['nowhere', '--name', 'a', '--camera', 'c'], '--camera'),
     (['nowhere', '--name', 'a', '--offsets', 'odd'], 'offset table')])
 def test_calibrate_refuses_in_one_line(arguments, message, capsys):

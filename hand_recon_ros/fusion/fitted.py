@@ -34,4 +34,4 @@ def fitted_estimate(rig: StereoRig, pair: HandPair, fits: Fits, row: int, skelet
     away = [projected - seen.points_px for projected, seen in zip(rig.project(landmarks), pair.keypoints) if seen is not None]
     return replace(estimate, joint_std_m=np.sqrt(variance) * noise.inflation(pair.both),
                    reprojection_px=float(np.sqrt(np.mean(np.sum(np.square(away), axis=-1)))),
-                   metric=pair.both or estimate.metric)
+                   metric=estimate.metric if pair.identity is not None else pair.both)

@@ -58,7 +58,9 @@ def start(pair: HandPair, rig: StereoRig, axes: np.ndarray) -> HandParameters:
     """
     view = max(pair.views, key=lambda v: v.keypoints.score)
     estimate = view.estimate
-    parameters = from_pose(estimate.pose, estimate.shape, estimate.joints_m[0], axes, estimate.handedness)
+    # A fit moves the first shape numbers only: the others are the known person's from the start.
+    shape = estimate.shape if pair.identity is None else pair.identity.shape
+    parameters = from_pose(estimate.pose, shape, estimate.joints_m[0], axes, estimate.handedness)
     joints = np.asarray(estimate.joints_m, np.float64)
     if view is pair.right:
         rotation, translation = mirrored_rig(rig, estimate.handedness)

@@ -43,6 +43,8 @@ class WeightsFusion:
             rotations = blended_rotations(left_rotations, right_rotations, share)
             shape = 0.5 * (left.estimate.shape + right.estimate.shape)
             root = 0.5 * (left_root + right_root)
+        if pair.identity is not None:
+            shape = pair.identity.shape
         pose = matrix_to_axis_angle(rotations).reshape(48).astype(np.float32)
         estimate = assemble(pair.frames[0], self._skeleton, self._hand, keypoints, pose, shape, root, pair.identity)
         return replace(estimate, reprojection_px=float(np.sqrt(np.mean([v.estimate.reprojection_px ** 2
