@@ -17,6 +17,8 @@ NODES = ('keypoint_node', 'mesh_node', 'tailor_node', 'overlay_node')
 # Fast DDS 3 (Kilted and later) complains about the name that Fast DDS 2 knows.
 PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 FAST_DDS_2 = ('humble', 'iron', 'jazzy')
+# A node that is compiling, or on a busy machine, takes longer than launch's 5 s to say goodbye after Ctrl-C.
+ENDING_S = '15'
 
 
 def generate_launch_description():
@@ -43,7 +45,7 @@ def generate_launch_description():
         Node(package=PACKAGE, executable=name, name=name, namespace=LaunchConfiguration('namespace'), output='screen',
              parameters=[LaunchConfiguration('params_file'), {'use_sim_time': sim_time}],
              remappings=[(topic, LaunchConfiguration(topic)) for topic in ('image', 'camera_info')],
-             respawn=True, respawn_delay=2.0, respawn_max_retries=10,
+             respawn=True, respawn_delay=2.0, respawn_max_retries=10, sigterm_timeout=ENDING_S,
              condition=IfCondition(LaunchConfiguration('overlay')) if name == 'overlay_node' else None)
         for name in NODES]
     return LaunchDescription([*arguments, *profile, *nodes])

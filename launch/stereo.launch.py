@@ -32,6 +32,8 @@ NODES = (
 # Fast DDS 3 (Kilted and later) complains about the name that Fast DDS 2 knows.
 PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 FAST_DDS_2 = ('humble', 'iron', 'jazzy')
+# A node that is compiling, or on a busy machine, takes longer than launch's 5 s to say goodbye after Ctrl-C.
+ENDING_S = '15'
 
 
 def generate_launch_description():
@@ -63,7 +65,7 @@ def generate_launch_description():
              output='screen', parameters=[LaunchConfiguration('params_file'), {'use_sim_time': sim_time}],
              remappings=[*((topic, LaunchConfiguration(argument)) for topic, argument in arguments_of.items()),
                          *topics.items()],
-             respawn=True, respawn_delay=2.0, respawn_max_retries=10,
+             respawn=True, respawn_delay=2.0, respawn_max_retries=10, sigterm_timeout=ENDING_S,
              condition=IfCondition(LaunchConfiguration('overlay')) if name == 'overlay_node' else None)
         for name, executable, arguments_of, topics in NODES]
     return LaunchDescription([*arguments, *profile, *nodes])

@@ -18,7 +18,7 @@ from hand_recon_ros.messages.stamps import NS_PER_S, to_ns, to_time
 STATIC_TF = '/tf_static'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Footage:
     """The images of a recording's first two cameras. jpegs: (left, right) of every instant. infos: their
     CameraInfo messages. tf: TFMessage, None for a rectified pair. frame_ids: of the images. period_s: between them.

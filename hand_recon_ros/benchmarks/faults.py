@@ -20,9 +20,9 @@ HELP = 'faults injected into the live stereo graph: the line that names each, ho
 # Rendered pairs at 25 images a second: neighbours are the 40 ms apart of a skew. The headset's calibration is wrong by
 # what a careful one is wrong by.
 EGOCENTRIC = 'egocentric'
-SCENES = {DESK: SceneConfig(view='desk', rig='rectified', baseline_m=0.12, seed=5001, frames=200, fps=25.0),
-          WIDE: SceneConfig(view='facing', rig='wide', seed=5002, frames=150, fps=25.0),
-          EGOCENTRIC: SceneConfig(view='egocentric', rig='headset', seed=5003, frames=150, fps=25.0,
+SCENES = {DESK: SceneConfig(view='desk', rig='rectified', baseline_m=0.12, seed=5001, frames=100, fps=25.0),
+          WIDE: SceneConfig(view='facing', rig='wide', seed=5002, frames=75, fps=25.0),
+          EGOCENTRIC: SceneConfig(view='egocentric', rig='headset', seed=5003, frames=75, fps=25.0,
                                   calibration_error=0.7)}
 SETTLE_S, SETTLED_AT_MOST_S = 4.0, 30.0
 RECOVERY_AT_MOST_S = 15.0
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--healthy-seconds', type=float, default=30.0, metavar='S',
                         help='of each healthy recording; 0: none (default %(default)s)')
     parser.add_argument('--healthy', action='append', default=[], type=Path, metavar='BAG',
-                        help='another recording that is to raise no line, as of a real pair (repeatable; offsets: real)')
+                        help='another recording that is to raise no line, as of a real pair (offsets: real)')
 
 
 def run(args: argparse.Namespace) -> dict:
@@ -59,6 +59,7 @@ def run(args: argparse.Namespace) -> dict:
                 for case in sorted((case for case in cases if case.footage == name), key=lambda case: not case.fresh):
                     rows.append(graph.injected(case))
                     bar.update()
+                    tqdm.write(f'{case.name}: {rows[-1]["diagnostic"]}', file=sys.stderr)
                 if args.healthy_seconds:
                     rows.append(graph.healthy(name, args.healthy_seconds))
                     bar.update()

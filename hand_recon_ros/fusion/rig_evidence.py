@@ -14,7 +14,8 @@ HUBER = 1.5
 LEAST_EFFECT, LEAST_EFFECT_WIDE, WIDE_RAD = 0.014, 0.024, 0.5
 LEAST_EFFECT_SKEW = 0.008
 LEAST_STEADINESS, LEAST_STEADINESS_SKEW = 4.0, 5.0
-LEAST_SKEW_S = 0.010
+# Half a frame at 30 Hz: free-running cameras are that far apart without anybody having done wrong.
+LEAST_SKEW_S = 0.016
 # A wrong calibration leaves little of the residual (rms) once it is put right; a detector that takes one view's hand for
 # something else leaves most. A skew does too: hands stand still at times.
 MOST_LEFT = 0.75

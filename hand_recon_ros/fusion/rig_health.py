@@ -31,13 +31,15 @@ SENSIBLE_RESIDUAL, SENSIBLE_PALM = 0.15, 1.8        # as fusion.association: sha
 # Residuals in hand sizes that healthy detections stay below; and what part of the stated rig's a better one leaves.
 HEALTHY_RESIDUAL, MUCH_BETTER, EXCHANGED_LEAST = 0.06, 0.35, 0.04
 GROSS_S, FINE_S = 1.5, 2.5          # seconds of hands in both views before a verdict
-# The latest seconds that a fine verdict rests on: a mixture of before and after a bump looks like another cause.
+# The latest seconds that a verdict rests on: a mixture of before and after a bump looks like another cause.
 RECENT_S = 3.0
 FEW, MOST = 0.3, 0.6                # of the pairs that make sense by the stated, and by the other rig
 JUDGED_EVERY_NS = 500_000_000
 LONGEST_PAUSE_S = 0.3               # time between sights counts up to this as time with hands
 LONGEST_STEP_S = 0.15               # neighbouring instants farther apart tell no speed
-ADULT_RANGE, IDENTITY_RANGE = 1.35, 1.05
+# A calibrated palm and its triangulated landmarks differ by up to 5 % on the real pair, 4 % on rendered ones.
+ADULT_RANGE, IDENTITY_RANGE = 1.35, 1.08
+LEAST_PALMS = 16                    # sights of a known person's palm
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ class RigHealth:
         ratio = float(np.nanmedian(np.abs(ratios))) if np.isfinite(ratios).any() else nan
         faults = []
         if seconds >= GROSS_S:
-            faults = self._gross(sights)
+            faults = self._gross(_latest(sights, RECENT_S))
         if not faults and not self._stated and seconds >= FINE_S:
             faults = self._fine(sights) or self._size(sights)
         return RigReport(tuple(self._refined(faults, sights, seconds)), seconds, float(np.median(medians)), bias, trend,
@@ -257,17 +259,25 @@ class RigHealth:
         return RigFault('scaled_k', f'{bias} {e.name} divided by {factor:.3f}{only}: K is scaled')
 
     def _size(self, sights) -> list[RigFault]:
-        ratios = np.array([sight.palm_ratio for sight in sights if sight.sensible])
-        for known, limit, whose in ((ratios[ratios > 0], IDENTITY_RANGE, 'the identity\'s'),
-                                    (-ratios[ratios < 0], ADULT_RANGE, 'an adult\'s')):
-            if len(known) < 10:
-                continue
-            ratio = float(np.median(known))
-            if max(ratio, 1 / ratio) > limit:
-                return [RigFault('wrong_scale', f'hands come out {ratio:.3f} times {whose} size ({len(known)} '
-                                                f'sights): the '
-                                 'baseline or fx and fy of both cameras are wrong by about that factor')]
+        known = np.array([sight.palm_ratio for sight in _latest(sights, RECENT_S)
+                          if sight.sensible and sight.palm_ratio > 0])
+        if len(known) >= LEAST_PALMS and _beyond(known, IDENTITY_RANGE):
+            return [_wrong_scale(known, 'the identity\'s')]
+        adults = np.array([-sight.palm_ratio for sight in sights if sight.sensible and sight.palm_ratio < 0])
+        if len(adults) >= 10 and _beyond(adults, ADULT_RANGE):
+            return [_wrong_scale(adults, 'an adult\'s')]
         return []
+
+
+def _beyond(ratios: np.ndarray, limit: float) -> bool:
+    """Whether both halves of the time say so: a hand seen at an odd angle does for a moment."""
+    medians = np.array([np.median(half) for half in np.array_split(ratios, 2)])
+    return bool((medians > limit).all() or (medians < 1 / limit).all())
+
+
+def _wrong_scale(ratios: np.ndarray, whose: str) -> RigFault:
+    return RigFault('wrong_scale', f'hands come out {np.median(ratios):.3f} times {whose} size ({len(ratios)} sights): '
+                    'the baseline or fx and fy of both cameras are wrong by about that factor')
 
 
 def _latest(sights: list[_Sight], seconds: float) -> list[_Sight]:

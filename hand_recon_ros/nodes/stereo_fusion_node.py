@@ -51,8 +51,8 @@ class StereoFusionNode(HandNode):
         self._epipolar_px, self._skews_ms = deque(maxlen=WINDOW), deque(maxlen=WINDOW)
         self._seen_by = dict.fromkeys(('both', *SIDES), 0)
         self._output = self.add_output(HandMeshArray, 'hands/fused')
-        self._residual = self.add_output(Float32, 'hands/epipolar_residual_px', demand=False)
-        self._health = {name: self.add_output(Float32, f'hands/rig_health/{name}', demand=False)
+        self._residual = self.add_output(Float32, 'hands/epipolar_residual_px')
+        self._health = {name: self.add_output(Float32, f'hands/rig_health/{name}')
                         for name in ('residual_px', 'bias_px', 'palm_ratio')}
         for side in SIDES:
             self.add_input(HandKeypointsArray, f'{side}/hands/keypoints',
