@@ -1,5 +1,7 @@
 """The stereo graph as processes: metric hands from both views, identities on demand, faults by name."""
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +17,13 @@ from hand_recon_ros.geometry.cameras import Camera
 from hand_recon_ros.geometry.rigs import StereoRig, triangulate
 from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.hand_model.jax_runtime import prepare_jax
+from hand_recon_ros.identity.measures import HandMeasures
+from hand_recon_ros.identity.store import IdentityStore
 from hand_recon_ros.messages.hands import msg_to_estimates, msg_to_identity
 from hand_recon_ros.messages.identities import msg_to_identities
 from hand_recon_ros.messages.stamps import to_ns
 from hand_recon_ros.msg import HandIdentity, HandIdentityArray, HandMeshArray
+from hand_recon_ros.nodes.calibration_client import calibrate_live
 from hand_recon_ros.srv import LoadIdentity, SaveIdentity
 
 SECOND = 1_000_000_000
@@ -164,10 +169,17 @@ def test_two_people_keep_two_identities(graph, people):
     assert frames[-1] == 6 and sorted(frames) == frames and heard[-1].remaining == 0
     assert np.isfinite(heard[-1].length_std_mm) and abs(answer.result.length_std_mm - heard[-1].length_std_mm) < 0.5
     graph.wait_until(lambda: [m.name for m in graph.arrived['hands/identity']][-1:] == ['ann'], 5.0, 'hands/identity')
-    # Used at once.
-    sight = sights_of(people, ANN, 1, 8)[0]
-    meshes = until_published(graph, [sight], 5100 * SECOND, 3)
+    # Who subscribes only now is told too.
+    graph.collect(HandIdentity, 'hands/identity', LATCHED)
+    graph.wait_until(lambda: [m.name for m in graph.arrived['hands/identity']] == ['ann'], 5.0, 'the latched identity')
+    # Used at once: all her hands are equally long, wherever they are.
+    first = 5100 * SECOND
+    meshes = until_published(graph, sights_of(people, ANN, 1, 8, noise_px=0.5), first, 3)
+    meshes |= until_published(graph, sights_of(people, ANN, 1, 11, noise_px=0.5), first + 45 * SECOND, 3)
     assert meshes[max(meshes)].hands[0].identity == 'ann'
+    lengths = HandMeasures(load_hand_model('open_hand')).lengths_mm(
+        [msg_to_estimates(meshes[stamp])[0].shape for stamp in (min(meshes), max(meshes))])
+    assert np.ptp(lengths, axis=0).max() < 0.1
     saved = called(graph, SaveIdentity, 'hands/save_identity', name='')
     assert saved.success and saved.file.endswith('ann.yaml')
     answer, _ = calibrated(graph, people, 'bob', BOB, 2, 5200 * SECOND)
@@ -190,6 +202,24 @@ def test_two_people_keep_two_identities(graph, people):
     assert not refused.success and "'eve': not in" in refused.message and 'ann' in refused.message
     assert called(graph, LoadIdentity, 'hands/load_identity', name='', alone=True).success
     graph.wait_until(lambda: not graph.arrived['hands/identities'][-1].identities, 5.0, 'nobody')
+
+
+def test_calibrate_live_asks_the_running_graph(graph, people):
+    """What `hand-recon calibrate --live` calls, with a context of its own beside the graph."""
+    sights, heard = sights_of(people, BOB, 40, 12, noise_px=0.5), []
+    with ThreadPoolExecutor(1) as other:
+        goal = CalibrateIdentity.Goal(name='cy', frames=4, track_id=-1, handedness='right', save=True)
+        found = other.submit(calibrate_live, goal, 60.0, heard.append)
+        graph.send_until(found.done, lambda n: send(graph, [sights[n % 40]], 7000 * SECOND + n * SECOND // 10), 'it',
+                         80)
+        result = found.result()
+        assert result.file.endswith('cy.yaml') and IdentityStore(Path(result.file).parent).load('cy').frames == 4
+        assert max(feedback.frames for feedback in heard) == 4
+        assert abs(result.identity.shape[0] - BOB[0]) < 0.7
+        refused = other.submit(calibrate_live, CalibrateIdentity.Goal(name='cy', frames=5, track_id=-1), 0.2)
+        with pytest.raises(ValueError, match="'cy': not done after 0.2 s"):
+            refused.result(40)
+    assert called(graph, LoadIdentity, 'hands/load_identity', name='', alone=True).success
 
 
 def test_a_goal_can_be_refused_and_cancelled(graph):
