@@ -63,7 +63,7 @@ def draw_covered(found: list[Sight], title: str, path: Path) -> None:
                 axes.axvspan(start, end, color='#c9d1d6' if len(hidden) < 2 else '#8a959e', lw=0)
                 axes.text((start + end) / 2, 0.97 * top, name, ha='center', va='top')
             start = end
-        for true_id, colour in zip(sorted({sight.true_id for sight in found}), LINES):
+        for row, (true_id, colour) in enumerate(zip(sorted({sight.true_id for sight in found}), LINES)):
             mine = [sight for sight in found if sight.true_id == true_id]
             times = np.array([sight.seconds for sight in mine])
             breaks = np.flatnonzero(np.diff(times) > 0.1) + 1
@@ -74,13 +74,13 @@ def draw_covered(found: list[Sight], title: str, path: Path) -> None:
             last = None
             for sight in mine:
                 if sight.track_id != last:
-                    axes.text(sight.seconds, 0.02 * top, f'track {sight.track_id}', color=colour, fontsize=9)
+                    axes.text(sight.seconds, (0.02 + 0.05 * row) * top, f'track {sight.track_id}', color=colour, fontsize=9)
                     last = sight.track_id
         axes.set_ylim(0, top)
         axes.set_xlabel('seconds')
         axes.set_ylabel('mm (deviation: of a joint along one axis)')
         axes.set_title(title)
-        axes.legend(loc='upper left', ncols=2)
+        axes.legend(loc='upper center', bbox_to_anchor=(0.5, -0.12), ncols=4)
         _save(figure, path)
 
 
