@@ -129,6 +129,15 @@ def test_a_bump_midway_is_named_for_what_it_is_and_nothing_else_on_the_way(kind)
     assert list(first) == ['bumped_camera'] and 0 < first['bumped_camera'] - 4.0 <= 3.5
 
 
+def test_five_instants_a_second_are_enough_for_a_bump_and_tell_no_skew():
+    true, hands = sequence('rectified', 240, 6, 0.12)
+    for rig, skew_s, expected in ((turned(true, [1.5, 0, 0]), 0.0, ['bumped_camera']), (true, 0.04, [])):
+        health = RigHealth(rig)
+        for stamp_ns, left, right in list(detections(true, hands, 16, skew_s))[::6]:
+            health.add(stamp_ns, left, right)
+        assert [fault.name for fault in health.report().faults] == expected
+
+
 def test_landmarks_that_one_view_makes_up_are_no_fault_of_the_rig():
     true, hands = sequence('rectified', 240, 5, 0.12)
     rng, health = np.random.default_rng(8), RigHealth(true)

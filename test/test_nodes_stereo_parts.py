@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from hand_recon_ros.geometry.transform_trees import TransformTree
+from hand_recon_ros.nodes.monitoring import Faults
 from hand_recon_ros.nodes.synchronisation import LoneStream, PairingWatch, StampOrder
 
 MS = 1_000_000
@@ -63,3 +64,19 @@ def test_a_stream_goes_on_alone_when_its_partner_is_silent_and_no_sooner():
     assert [heard('a', 2 + step / 10) for step in range(8)] == [False] * 6 + [True] * 2
     assert not any(heard(name, 3 + step / 10) for step in range(20) for name in 'ba')     # skewed, not silent
     assert lone.last == {'a': 1, 'b': 2} and lone.count == 2
+
+
+def test_a_jump_back_is_told_once_and_late_stamps_as_long_as_they_come():
+    now = [0.0]
+    faults, order = Faults(hold_s=2.0, clock=lambda: now[0]), StampOrder()
+    refused = [order.refusal('/left/image', stamp * MS, faults) for stamp in (30_000, 30_033, 30_000)]
+    assert refused == [False, False, True]
+    assert [text for _, text, _ in faults.current()] == ['/left/image: stamps not in order, one 33.0 ms older than the '
+                                                         'one before; what comes late is not used']
+    now[0] = 3.0
+    assert not order.refusal('/left/image', 10_033 * MS, faults) and order.jump_ns == 20_000 * MS
+    assert [(kind, warning) for kind, _, warning in faults.current()] == [('jump', True)]
+    assert 'stamps jumped back by 20.0 s' in faults.current()[0][1]
+    assert not order.refusal('/left/image', 10_066 * MS, faults) and order.jump_ns == 0
+    now[0] = 5.5
+    assert faults.current() == [] and faults.counts == {'order': 1, 'jump': 1}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hand_recon_ros.fusion.rig_hypotheses import BELIEFS, HYPOTHESES, Hypothesis
+from hand_recon_ros.fusion.rig_hypotheses import BELIEFS, HYPOTHESES, SKEWED, Hypothesis
 
 BLOCK_NS = 500_000_000
 HUBER = 1.5
@@ -43,11 +43,12 @@ class _Fit:
     after_px: float
 
 
-def explained(sights: list[tuple[int, float, np.ndarray, np.ndarray]], angle_rad: float) -> Explanation | None:
+def explained(sights: list[tuple[int, float, np.ndarray, np.ndarray]], angle_rad: float,
+              skew: bool = True) -> Explanation | None:
     """The cause that explains most, None where none is large and steady enough.
 
     sights: stamp, size of the hand in px, residuals (21,) px and slopes (21, COLUMNS) of rig_hypotheses, each.
-    angle_rad: between the cameras' axes.
+    angle_rad: between the cameras' axes. skew: whether the hands' speeds are known, which tell a skew.
     """
     if len(sights) < 10:
         return None
@@ -55,7 +56,8 @@ def explained(sights: list[tuple[int, float, np.ndarray, np.ndarray]], angle_rad
     residual = np.concatenate([r for _, _, r, _ in sights])
     slopes = np.concatenate([s for _, _, _, s in sights])
     blocks = np.repeat([(stamp_ns - sights[0][0]) // BLOCK_NS for stamp_ns, _, _, _ in sights], 21)
-    fits = [_fitted(hypothesis, residual / sizes, slopes / sizes[:, None], blocks, sizes) for hypothesis in HYPOTHESES]
+    fits = [_fitted(hypothesis, residual / sizes, slopes / sizes[:, None], blocks, sizes) for hypothesis in HYPOTHESES
+            if skew or hypothesis.name != SKEWED]
     fine = [fit for fit in fits if _telling(fit, angle_rad)]
     if not fine:
         return None
@@ -63,13 +65,13 @@ def explained(sights: list[tuple[int, float, np.ndarray, np.ndarray]], angle_rad
     thrifty = [fit for fit in fine if len(fit.values) == 1 and fit.loss < THRIFT * best.loss]
     best = min(thrifty, key=lambda fit: fit.loss) if thrifty else best
     before_px = float(np.sqrt(np.mean(residual ** 2)))
-    if best.hypothesis.name != 'right images later' and best.after_px > MOST_LEFT * before_px:
+    if best.hypothesis.name != SKEWED and best.after_px > MOST_LEFT * before_px:
         return None
     return Explanation(best.hypothesis.name, best.values, before_px, best.after_px)
 
 
 def _telling(fit: _Fit, angle_rad: float) -> bool:
-    if fit.hypothesis.name == 'right images later':
+    if fit.hypothesis.name == SKEWED:
         return (fit.effect > LEAST_EFFECT_SKEW and fit.steadiness > LEAST_STEADINESS_SKEW
                 and abs(fit.values[0]) > LEAST_SKEW_S)
     if len(fit.values) == 1 and not LEAST_SCALE <= abs(fit.values[0]) <= MOST_SCALE:

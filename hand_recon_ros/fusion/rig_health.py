@@ -21,7 +21,7 @@ import numpy as np
 
 from hand_recon_ros.fusion.rig_evidence import Explanation, explained
 from hand_recon_ros.fusion.rig_faults import CameraFacts, RigFault, calibration_faults, mended_rig
-from hand_recon_ros.fusion.rig_hypotheses import Sighting, other_rigs, palm_m
+from hand_recon_ros.fusion.rig_hypotheses import SKEWED, Sighting, other_rigs, palm_m
 from hand_recon_ros.geometry.rigs import StereoRig, plane_residual_px
 from hand_recon_ros.types import HandKeypoints
 
@@ -36,7 +36,7 @@ RECENT_S = 3.0
 FEW, MOST = 0.3, 0.6                # of the pairs that make sense by the stated, and by the other rig
 JUDGED_EVERY_NS = 500_000_000
 LONGEST_PAUSE_S = 0.3               # time between sights counts up to this as time with hands
-LONGEST_STEP_S = 0.15               # neighbouring instants farther apart tell no speed
+LONGEST_STEP_S = 0.105              # neighbouring instants farther apart tell no speed
 # A calibrated palm and its triangulated landmarks differ by up to 5 % on the real pair, 4 % on rendered ones.
 ADULT_RANGE, IDENTITY_RANGE = 1.35, 1.08
 LEAST_PALMS = 16                    # sights of a known person's palm
@@ -223,9 +223,8 @@ class RigHealth:
     def _fine(self, sights) -> list[RigFault]:
         angle = np.arccos(np.clip((np.trace(self._rig.T_right_left[:3, :3]) - 1) / 2, -1, 1))
         # All of them only where the latest do not tell: what shows little, as a skew of slow hands, needs them.
-        explanation = next(filter(None, (explained(
-            [(sight.stamp_ns, sight.size_px, sight.residual, sight.slopes) for sight in some if sight.moving],
-            float(angle)) for some in (_latest(sights, RECENT_S), sights))), None)
+        explanation = next(filter(None, (_explanation(some, float(angle))
+                                         for some in (_latest(sights, RECENT_S), sights))), None)
         size = float(np.median([sight.size_px for sight in sights]))
         if explanation is None:
             senseless = float(np.mean([not sight.sensible for sight in sights]))
@@ -244,7 +243,7 @@ class RigHealth:
             return RigFault('swapped_camera_infos', f'epipolar residual of {given * size:.1f} px falls to '
                             f'{exchanged * size:.1f} px with the intrinsics of left and right exchanged: they are '
                             f'swapped')
-        if e.name == 'right images later':
+        if e.name == SKEWED:
             later, earlier = ('right', 'left') if e.values[0] > 0 else ('left', 'right')
             return RigFault('time_skew', f'{bias} the {later} images taken {1000 * abs(e.values[0]):.0f} ms after the '
                             f'{earlier} ones of the same stamp')
@@ -278,6 +277,14 @@ def _beyond(ratios: np.ndarray, limit: float) -> bool:
 def _wrong_scale(ratios: np.ndarray, whose: str) -> RigFault:
     return RigFault('wrong_scale', f'hands come out {np.median(ratios):.3f} times {whose} size ({len(ratios)} sights): '
                     'the baseline or fx and fy of both cameras are wrong by about that factor')
+
+
+def _explanation(sights: list[_Sight], angle_rad: float) -> Explanation | None:
+    """By those sights whose speed is known; where these are few, as at a low rate, by all, and none is a skew."""
+    moving = [sight for sight in sights if sight.moving]
+    skew = len(moving) > len(sights) / 2
+    return explained([(sight.stamp_ns, sight.size_px, sight.residual, sight.slopes)
+                      for sight in (moving if skew else sights)], angle_rad, skew)
 
 
 def _latest(sights: list[_Sight], seconds: float) -> list[_Sight]:

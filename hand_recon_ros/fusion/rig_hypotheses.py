@@ -15,6 +15,7 @@ STEP_S = 2e-3
 # Columns: three rotations, fx and fy of either camera, the whole of either K, the skew.
 FOCAL_LEFT, FOCAL_RIGHT, MATRIX_LEFT, MATRIX_RIGHT, SKEW = 3, 4, 5, 6, 7
 COLUMNS = 8
+SKEWED = 'right images later'
 # Weak beliefs that keep what cannot be seen at zero: rad, part of the focal length, s.
 BELIEFS = np.array([0.1, 0.1, 0.1, 0.3, 0.3, 0.3, 0.3, 0.2])
 
@@ -38,7 +39,7 @@ HYPOTHESES = (
     Hypothesis('left K', _columns((MATRIX_LEFT,))),
     Hypothesis('right K', _columns((MATRIX_RIGHT,))),
     Hypothesis('K of both cameras', _columns((MATRIX_LEFT, MATRIX_RIGHT))),
-    Hypothesis('right images later', _columns((SKEW,))),
+    Hypothesis(SKEWED, _columns((SKEW,))),
 )
 
 
