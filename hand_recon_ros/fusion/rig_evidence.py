@@ -16,8 +16,8 @@ LEAST_EFFECT_SKEW = 0.008
 LEAST_STEADINESS, LEAST_STEADINESS_SKEW = 4.0, 5.0
 # Half a frame at 30 Hz: free-running cameras are that far apart without anybody having done wrong.
 LEAST_SKEW_S = 0.016
-# A wrong calibration leaves little of the residual (rms) once it is put right; a detector that takes one view's hand for
-# something else leaves most. A skew does too: hands stand still at times.
+# A wrong calibration leaves little of the residual (rms) once it is put right; a detector that takes one view's hand
+# for something else leaves most. A skew does too: hands stand still at times.
 MOST_LEFT = 0.75
 # A cause with one number wins over the turned camera's three when it explains nearly as much. Less than 6 % of scale is
 # what a slightly turned camera looks like too, and that happens more often.

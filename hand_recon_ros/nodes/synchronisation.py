@@ -68,7 +68,7 @@ class StampMatcher:
 class StampOrder:
     """Sees to it that what is worked on goes forward in time, but for a recording that starts over.
 
-    late: stamps that came too late. jump_ns: by how much the latest one went back to a new beginning, 0 when it did not.
+    late: stamps that came too late. jump_ns: by how much the latest one went back to a new beginning, else 0.
     """
 
     def __init__(self):
@@ -79,8 +79,8 @@ class StampOrder:
         """True when what has this stamp comes too late to be used. `faults` are told of that, and of a jump back."""
         behind_ns = self.behind_ns(stamp_ns)
         if behind_ns:
-            faults.put('order', f'{topic}: stamps not in order, one {behind_ns / 1e6:.1f} ms older than the one before; '
-                       'what comes late is not used', warning=True)
+            faults.put('order', f'{topic}: stamps not in order, one {behind_ns / 1e6:.1f} ms older than the one '
+                       'before; what comes late is not used', warning=True)
             return True
         faults.clear('order')
         if self.jump_ns:
