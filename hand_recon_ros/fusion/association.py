@@ -33,7 +33,7 @@ class Association:
         """Pairs (left index, right index) of least total cost, every hand in one pair at most."""
         if not left or not right:
             return []
-        costs = np.array([[self.cost(rig, one, other) for other in right] for one in left])
+        costs = self.costs(rig, left, right)
         allowed = np.isfinite(costs)
         rows, columns = linear_sum_assignment(np.where(allowed, costs, 1e3))
         return [(int(r), int(c)) for r, c in zip(rows, columns) if allowed[r, c]]
@@ -41,17 +41,32 @@ class Association:
     def cost(self, rig: StereoRig, left: HandKeypoints, right: HandKeypoints) -> float:
         """How unlike one hand two detections are; inf where they cannot be one: off the epipolar lines, behind the
         cameras, or of a palm that no hand has."""
-        size = max(min(left.box_size_px, right.box_size_px), 1e-6)
-        residual = epipolar_residual_px(rig, left.points_px, right.points_px)
-        away = float(np.abs(residual).mean()) / size if np.isfinite(residual).all() else np.inf
-        if away > self.epipolar_limit:
-            return np.inf
-        points, _ = meet(rig, left.points_px, right.points_px)
+        return float(self.costs(rig, [left], [right])[0, 0])
+
+    def costs(self, rig: StereoRig, left: list[HandKeypoints], right: list[HandKeypoints]) -> np.ndarray:
+        """cost() of every hand of the left view with every one of the right: (L, R), triangulated all at once."""
+        costs, near = np.full((len(left), len(right)), np.inf), []
+        for row, one in enumerate(left):
+            for column, other in enumerate(right):
+                size = max(min(one.box_size_px, other.box_size_px), 1e-6)
+                residual = epipolar_residual_px(rig, one.points_px, other.points_px)
+                away = float(np.abs(residual).mean()) / size if np.isfinite(residual).all() else np.inf
+                if away <= self.epipolar_limit:
+                    near.append((row, column, away))
+        if not near:
+            return costs
+        points, _ = meet(rig, np.stack([left[row].points_px for row, _, _ in near]),
+                         np.stack([right[column].points_px for _, column, _ in near]))
+        for (row, column, away), hand in zip(near, points):
+            costs[row, column] = away + self._unlikeness(hand, left[row], right[column])
+        return costs
+
+    def _unlikeness(self, points, left: HandKeypoints, right: HandKeypoints) -> float:
+        """What the palm of the triangulated points (21, 3) and the handedness add to the cost."""
         if not np.isfinite(points[[0, 5, 9, 13, 17]]).all():
             return np.inf
         palm = np.mean([np.linalg.norm(points[a] - points[b]) for a, b in PALM])
         ratio = abs(np.log(max(palm, 1e-6) / self.palm_m)) / np.log(self.size_limit)
         if ratio > 1.0:
             return np.inf
-        handedness = abs(right_probability(left) - right_probability(right))
-        return away + self.size_cost * ratio + self.handedness_cost * handedness
+        return self.size_cost * ratio + self.handedness_cost * abs(right_probability(left) - right_probability(right))

@@ -60,10 +60,10 @@ class TrackAssignment:
                stamp_ns: int, most: int) -> list[Assigned]:
         """Hands that continue tracks, then at most as many new ones as make `most`. A detection is of one hand."""
         views = left, right
-        pair_costs = np.array([[self.association.cost(rig, one, other) for other in right] for one in left])
-        pair_costs = pair_costs.reshape(len(left), len(right))
+        pair_costs = self.association.costs(rig, left, right)
+        middles = _middles(rig, views, np.argwhere(np.isfinite(pair_costs)))
         away = [self._away(rig, views, track, stamp_ns) for track in tracks]
-        options = [self._options(rig, views, track, stamp_ns, distances, pair_costs)
+        options = [self._options(views, track, stamp_ns, distances, pair_costs, middles)
                    for track, distances in zip(tracks, away)]
         chosen = self._in_front(views, away, _least(options, self.split_cost * np.isfinite(pair_costs)))
         continued = [Assigned(pair, track) for pair, track in zip(chosen, tracks) if pair != (None, None)]
@@ -115,7 +115,7 @@ class TrackAssignment:
                 kept[worse][view] = None
         return [tuple(pair) for pair in kept]
 
-    def _options(self, rig, views, track, stamp_ns, distances, pair_costs) -> list[tuple[float, Pair]]:
+    def _options(self, views, track, stamp_ns, distances, pair_costs, middles) -> list[tuple[float, Pair]]:
         """What a track could be continued by, best first, each with what it costs beyond leaving all alone."""
         lost_s = track.lost_s(stamp_ns)
         reach = self.farthest + self.reach_per_s * lost_s
@@ -130,14 +130,13 @@ class TrackAssignment:
         options += [(cost - gain, (k, None)) for k, cost in enumerate(likely[0])]
         options += [(cost - gain, (None, k)) for k, cost in enumerate(likely[1])]
         predicted = track.predicted_m(stamp_ns).mean(0)
-        for row, column in zip(*np.nonzero(np.isfinite(pair_costs))):
-            middle, _ = meet(rig, *(seen[k].points_px.mean(0) for seen, k in zip(views, (row, column))))
+        for (row, column), middle in middles.items():
             off_m = float(np.linalg.norm(middle - predicted))
             if track.measured and not off_m <= self.reach_m(lost_s):
                 continue
             cost = likely[0][row] + likely[1][column] + self.pair_weight * pair_costs[row, column]
             cost += off_m / self.depth_m if track.measured else 0.0
-            options.append((cost - 2 * gain, (int(row), int(column))))
+            options.append((cost - 2 * gain, (row, column)))
         return sorted((option for option in options if option[0] <= 0), key=lambda option: option[0])
 
     def reach_m(self, lost_s: float) -> float:
@@ -152,6 +151,15 @@ class TrackAssignment:
         alone += [(None, k) for k in free[1] if k not in {column for _, column in pairs}]
         scores = {pair: max(view[k].score for view, k in zip(views, pair) if k is not None) for pair in alone}
         return pairs + sorted(alone, key=lambda pair: -scores[pair])
+
+
+def _middles(rig: StereoRig, views, pairs) -> dict[Pair, np.ndarray]:
+    """Where the middles of both detections of each pair (N, 2) of indices meet, (3,) m, left frame."""
+    if not len(pairs):
+        return {}
+    points, _ = meet(rig, *(np.stack([seen[k].points_px.mean(0) for k in column])
+                            for seen, column in zip(views, pairs.T)))
+    return {(int(row), int(column)): point for (row, column), point in zip(pairs, points)}
 
 
 def _least(options: list[list[tuple[float, Pair]]], split_costs: np.ndarray) -> list[Pair]:
