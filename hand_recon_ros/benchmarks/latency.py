@@ -24,8 +24,8 @@ REFERENCE_FRAMES = 150
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seconds', type=float, default=60.0, help='measured time (default %(default)s)')
     parser.add_argument('--rate', type=float, default=30.0, help='images a second (default %(default)s)')
-    parser.add_argument('--recording', type=Path, metavar='BAG', help='where the images come from (default: the bundled '
-                        f'recording; of two cameras the first of {stereo_latency.SET}, generated once)')
+    parser.add_argument('--recording', type=Path, metavar='BAG', help='where the images come from (default: the '
+                        f'bundled recording; of two cameras the first of {stereo_latency.SET}, generated once)')
     parser.add_argument('--params-file', type=Path, metavar='FILE',
                         help='parameters (default: config/mono.yaml or config/stereo.yaml)')
     stereo_latency.add_arguments(parser)

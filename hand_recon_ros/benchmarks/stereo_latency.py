@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict:
-    """Rows: percentiles of latency against the in-process pipeline's, then topics and stages, processes, and the highest
+    """Rows: percentiles of latency against the in-process pipeline's, then topics and stages, processes, the highest
     rate. The player and the measuring subscriber run on the same cores and are listed with the nodes."""
     from hand_recon_ros.nodes.session import choose_private_domain
     from hand_recon_ros.nodes.stereo_trial import StereoTrials

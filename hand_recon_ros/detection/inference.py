@@ -47,8 +47,8 @@ class Network:
     'f32', 'bf16', 'mixed', or 'auto': mixed where the CPU has instructions for bf16, else f32. The same input gives the
     same answer, bit for bit. Not for use from two threads.
 
-    bf16 takes half of f32's time and puts landmarks 0.27 of a crop's pixels (root mean square) from f32's: two thirds of
-    it come of writing coordinates of up to 224 with eight bits, most of the rest of the first two convolutions. mixed
+    bf16 takes half of f32's time and puts landmarks 0.27 of a crop's pixels (root mean square) from f32's: most of
+    it comes of writing coordinates of up to 224 with eight bits, most of the rest of the first two convolutions. mixed
     computes both ends of the landmark network in f32, and stays within 0.08; of palms, which only say where to look, it
     is bf16.
     """
@@ -116,7 +116,7 @@ def _taking_bytes(openvino, model):
 
 
 def _cut(openvino, model) -> list:
-    """The landmark network in three: up to LAST_OF_FIRST, on to LAST_OF_MIDDLE, and the heads with the model's outputs."""
+    """The landmark network in three: up to LAST_OF_FIRST, on to LAST_OF_MIDDLE, then the heads with all outputs."""
     parameter = importlib.import_module('openvino.opset8').parameter
     operations = model.get_ordered_ops()
     inputs, parts = model.get_parameters(), []
