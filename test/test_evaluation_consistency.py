@@ -100,7 +100,8 @@ def test_nothing_seen_is_no_figure(exact):
 
 def test_agreement_with_labels_and_between_runs(exact):
     _, judge, instants = exact
-    labels = {n: 1.1 * instants[n].hands[0].joints_m.astype(float) + [0, 0, 0.01] for n in (2, 5)} | {40: np.zeros((21, 3))}
+    labels = {n: 1.1 * instants[n].hands[0].joints_m.astype(float) + [0, 0, 0.01] for n in (2, 5)}
+    labels[40] = np.zeros((21, 3))
     found = judge.agreement(instants, labels)
     assert (found.labelled, found.compared) == (3, 2) and found.joints_mm > 30
     assert found.joints_scaled_mm < 1e-3 and found.joints_aligned_mm < 1e-3

@@ -12,7 +12,7 @@ HELP = 'videos or images of a calibrated pair as a rosbag2 recording'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the sub-command."""
     parser.add_argument('--left', required=True, help="the left camera's video or folder of images")
-    parser.add_argument('--right', required=True, help="the right camera's; images of a pair have the same place in both")
+    parser.add_argument('--right', required=True, help="the right camera's, paired by position")
     parser.add_argument('--rig', required=True, help='rig.yaml: where both cameras stand and how they see')
     parser.add_argument('--out', required=True, metavar='BAG', help='folder of the recording')
     parser.add_argument('--jpeg-quality', type=int, default=95, metavar='Q', help='1 to 100 (default %(default)s)')

@@ -18,8 +18,8 @@ SMOOTHINGS = ('one_euro', 'constant_velocity', 'none')
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the sub-command."""
-    parser.add_argument('bag', metavar='BAG', help='recording of a calibrated pair, as `hand-recon bag` or a robot makes it')
-    parser.add_argument('--rig', metavar='FILE', help='rig.yaml (default: the one in the recording, or P of camera_info)')
+    parser.add_argument('bag', metavar='BAG', help='recording of a calibrated pair, of `hand-recon bag` or a robot')
+    parser.add_argument('--rig', metavar='FILE', help='rig.yaml (default: that in the recording, or P of camera_info)')
     parser.add_argument('--fusion', nargs='+', default=['joint'], choices=('joint', 'triangulation', 'weights'),
                         metavar='METHOD', help='joint, triangulation, weights: a column each (default joint)')
     parser.add_argument('--smoothing', default='one_euro', choices=SMOOTHINGS,
@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--rate', type=float, default=1.0, metavar='R',
                         help='playing speed of --through-nodes (default %(default)s: real time)')
     parser.add_argument('--labels', metavar='FOLDER',
-                        help='samples.json (data set kind curated) with joints of some instants, each named by the number '
-                             'of its instant, as in desk_f017: agreement with them')
+                        help='samples.json (data set kind curated) with joints of some instants, each named by its '
+                             'place in the recording, as in desk_f017: agreement with them')
     parser.add_argument('--detector', default='auto', choices=('auto', 'openvino', 'mediapipe'),
                         help='who runs the landmark networks (default %(default)s)')
     parser.add_argument('--offsets', default='real',
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Column:
-    """One way in which the recording was worked on, by name, and what was found. lost: instants lost live, None else."""
+    """One way in which the recording was worked on, and what was found. lost: instants lost live, None else."""
     name: str
     instants: list
     lost: int | None = None
@@ -229,7 +229,8 @@ def _live(args: argparse.Namespace, recording, stamps_ns: list[int], settings, i
                          identity=identity) as replay, \
             tqdm(total=len(stamps_ns), unit='pair', desc=name, disable=not sys.stderr.isatty()) as bar:
         played = replay.play(recording.labels.path, Path(folder) / 'out', args.frames, progress=lambda *_: bar.update())
-        left, right = (RecordedHands.read(Path(folder) / 'out', MESH, topic) for topic in (LEFT_KEYPOINTS, RIGHT_KEYPOINTS))
+        left, right = (RecordedHands.read(Path(folder) / 'out', MESH, topic)
+                       for topic in (LEFT_KEYPOINTS, RIGHT_KEYPOINTS))
     instants = [Instant(stamp_ns, left.keypoints.get(stamp_ns, []), right.keypoints.get(stamp_ns, []),
                         left.meshes.get(stamp_ns, [])) for stamp_ns in stamps_ns]
     return Column(name, instants, sum(played.lost.values()))

@@ -66,8 +66,11 @@ class Consistency:
 
 @dataclass(frozen=True)
 class Agreement:
-    """With labelled joints (21, 3) of some instants: hands compared, mean distances in mm. landmarks_*: of the detector's
-    landmarks on the fused hand, joints_*: of its keypoints. *_scaled_mm: after scale and shift, *_aligned_mm: and turn."""
+    """With labelled joints (21, 3) of some instants: hands compared, mean distances in mm.
+
+    landmarks_*: of the detector's landmarks on the fused hand, joints_*: of its keypoints. *_scaled_mm: after scale and
+    shift, *_aligned_mm: and turn.
+    """
     labelled: int
     compared: int
     landmarks_mm: float
