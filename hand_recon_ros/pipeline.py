@@ -176,6 +176,8 @@ class StereoPipeline:
                 raise ValueError(f'{side}: {frame.width} x {frame.height}, expected the rig\'s '
                                  f'{camera.width} x {camera.height}')
         left, right = replace(left, camera=self.rig.left), replace(right, camera=self.rig.right)
+        if self.settings.mode == 'image':
+            self._fuser.restart()           # unlike instants: what was seen before says nothing of these images
         started = time.perf_counter()
         seen = self._detector.detect(left, right)
         detected = time.perf_counter()
