@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the benchmark."""
     add_people_arguments(parser)
     parser.add_argument('--frames', type=int, default=20, metavar='K', help='sights an identity (default %(default)s)')
-    parser.add_argument('--sights', type=int, nargs='+', default=[2, 4, 8, 16], metavar='N',
+    parser.add_argument('--sights', type=int, nargs='+', default=[2, 4, 8], metavar='N',
                         help='sights of a track before it is named (default %(default)s)')
     parser.add_argument('--stored', type=int, nargs='+', default=[1, 2, 5, 30], metavar='N',
                         help='identities stored (default %(default)s)')
