@@ -14,6 +14,7 @@ from hand_recon_ros.detection.tracking import HandTracker
 from hand_recon_ros.estimation.registry import build_estimator
 from hand_recon_ros.estimation.rehearsal import rehearse
 from hand_recon_ros.fusion import rehearsal
+from hand_recon_ros.fusion.skin_term import SkinSettings
 from hand_recon_ros.fusion.stereo_fuser import FusedHand, StereoFuser, View
 from hand_recon_ros.geometry.rigs import StereoRig
 from hand_recon_ros.hand_model.assets import load_hand_model
@@ -110,7 +111,8 @@ class StereoSettings:
     """What the stereo pipeline is made of; the same names as the nodes' parameters.
 
     mode: 'video' follows hands from frame to frame, 'image' looks at each pair of images anew and harder.
-    fusion: its method, 'joint', 'triangulation' or 'weights'. detector: 'openvino', 'mediapipe' or 'auto'. tailor: of
+    fusion: its method, 'joint', 'triangulation' or 'weights'. disparity: joint measures the skin between the images too,
+    disparity_budget_ms an instant at most. detector: 'openvino', 'mediapipe' or 'auto'. tailor: of
     the single views, before they are fused.
     """
     mode: str = 'video'
@@ -123,11 +125,19 @@ class StereoSettings:
     max_hands: int = 2
     min_detection_score: float = 0.5
     max_gap_s: float = 1.0
+    disparity: bool = False
+    disparity_budget_ms: float = 40.0
 
     @property
     def method(self) -> str:
         """How the meshes are made, in the words of the nodes' messages."""
-        return '+'.join([self.estimator] + ([] if self.tailor == 'none' else [self.tailor]) + [self.fusion])
+        return '+'.join([self.estimator] + ([] if self.tailor == 'none' else [self.tailor]) + [self.fusion]
+                        + (['disparity'] if self.disparity else []))
+
+    @property
+    def skin(self) -> SkinSettings | None:
+        """Settings of the skin-disparity term; None where it is off."""
+        return SkinSettings(budget_ms=self.disparity_budget_ms) if self.disparity else None
 
 
 @dataclass(frozen=True)
@@ -160,7 +170,7 @@ class StereoPipeline:
         if settings.tailor != 'none':
             self._tailor = Tailor(self.model, self.offsets_m, solver=settings.tailor, max_hands=settings.max_hands)
         self._fuser = StereoFuser(self.model, self.offsets_m, settings.fusion, max_hands=settings.max_hands,
-                                  max_gap_s=settings.max_gap_s)
+                                  max_gap_s=settings.max_gap_s, disparity=settings.skin)
         rehearsal.rehearse(self._fuser, self._estimator, self.model, rig, self._detector.name)
         self._fuser.restart()
 
@@ -192,6 +202,11 @@ class StereoPipeline:
         if self._tailor is not None and estimates:
             estimates = self._tailor.refine(frame, keypoints, estimates, identity)
         return View(frame, keypoints, estimates)
+
+    @property
+    def disparity_counts(self) -> dict[str, int]:
+        """What became of the hands whose skin was to be measured, see StereoFuser; empty where it is off."""
+        return self._fuser.disparity_counts
 
     def restart(self, rig: StereoRig | None = None, detector=None) -> None:
         """Forget the frames seen so far: what comes next is another recording. rig: of its cameras, None for the same.

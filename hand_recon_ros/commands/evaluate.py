@@ -29,6 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--fusion', default='mono', choices=('mono', 'joint', 'triangulation', 'weights'),
                         help='of recordings with two cameras: how the views are fused; mono: the first camera alone '
                              '(default %(default)s)')
+    parser.add_argument('--disparity', action='store_true',
+                        help='with --fusion joint: the skin is matched between the two images, too')
+    parser.add_argument('--disparity-budget-ms', type=float, default=40.0, metavar='MS',
+                        help='an instant whose matching takes longer goes without it (default %(default)s)')
     parser.add_argument('--noise-px', type=float, default=1.0, metavar='PX',
                         help='standard deviation of truth+noise, pixels (default %(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='of truth+noise (default %(default)s)')
@@ -129,6 +133,8 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError(f'--noise-px: {args.noise_px}, expected at least 0')
     if not 0 < args.rate <= 100:
         raise ValueError(f'--rate: {args.rate}, expected above 0 and at most 100')
+    if args.disparity and args.fusion != 'joint':
+        raise ValueError(f'--disparity: with --fusion {args.fusion}, expected joint')
     if args.through_nodes and args.ray:
         raise ValueError('--ray: not with --through-nodes, whose nodes run on this machine')
 
@@ -177,7 +183,8 @@ def _settings(args: argparse.Namespace, offsets: str):
     if args.fusion == 'mono':
         pipeline = MonoSettings(tailor=args.tailor or 'gauss_newton', **common)
     else:
-        pipeline = StereoSettings(fusion=args.fusion, tailor=args.tailor or 'none', **common)
+        pipeline = StereoSettings(fusion=args.fusion, tailor=args.tailor or 'none', disparity=args.disparity,
+                                  disparity_budget_ms=args.disparity_budget_ms, **common)
     return RunSettings(pipeline, args.detector, args.noise_px, args.seed)
 
 

@@ -19,18 +19,19 @@ def to_right(points, observation: StereoObservation):
     return points @ observation.rotation.T + observation.translation
 
 
-def whitened_reprojection(landmarks, root, observation: StereoObservation, limit: float):
+def whitened_reprojection(landmarks, root, observation: StereoObservation, limit: float, difference_weight=1.0):
     """Both views' reprojection, decorrelated across the views, Huber beyond `limit` per landmark: (84,).
 
     With e the errors in standard deviations and c their correlation: the mean (e_l + e_r) / sqrt(2 (1 + c)) is loose,
-    the difference (e_l - e_r) / sqrt(2 (1 - c)), which holds the depth, is tight.
+    the difference (e_l - e_r) / sqrt(2 (1 - c)), which holds the depth, is tight; its energy is multiplied by
+    `difference_weight`.
     """
     left = residuals.reprojection_px(landmarks, root, observation.left) / observation.left.sigma_px[:, None]
     seen_right = to_right(jnp.concatenate([landmarks, root[None]]), observation)
     right = residuals.reprojection_px(seen_right[:-1], seen_right[-1], observation.right)
     right = right / observation.right.sigma_px[:, None]
     mean = (left + right) / jnp.sqrt(2 * (1 + observation.correlation))
-    difference = (left - right) / jnp.sqrt(2 * (1 - observation.correlation))
+    difference = (left - right) * jnp.sqrt(difference_weight / (2 * (1 - observation.correlation)))
     return residuals.huber(jnp.concatenate([mean, difference], axis=1), limit).ravel()
 
 
@@ -53,12 +54,13 @@ class ReprojectionEnergy:
         return StereoObservation(view, view, np.eye(3, dtype=np.float32), np.zeros(3, np.float32),
                                  np.zeros(2, np.float32))
 
-    def __call__(self, skeleton: Skeleton, parameters: HandParameters, observation: StereoObservation):
-        """Stacked residual vector of one hand."""
+    def __call__(self, skeleton: Skeleton, parameters: HandParameters, observation: StereoObservation,
+                 difference_weight=1.0):
+        """Stacked residual vector of one hand. difference_weight: of what the two views' landmarks say of depth."""
         _, landmarks = place(skeleton, parameters)
         weight = self.direction_weight ** 0.5
         return jnp.concatenate([
-            whitened_reprojection(landmarks, parameters.root, observation, self.huber_limit),
+            whitened_reprojection(landmarks, parameters.root, observation, self.huber_limit, difference_weight),
             weight * residuals.bone_directions(landmarks, observation.left, self.direction_sigma),
             weight * residuals.bone_directions(to_right(landmarks, observation), observation.right,
                                                self.direction_sigma),

@@ -9,6 +9,7 @@ from hand_recon_ros.detection.tracking import right_probability
 from hand_recon_ros.estimation.closed_form_ik import ClosedFormIk
 from hand_recon_ros.fusion.hand_pairs import HandPair, ViewHand
 from hand_recon_ros.fusion.joint import JointFusion
+from hand_recon_ros.fusion.skin_term import SkinSettings
 from hand_recon_ros.fusion.stereo_tracks import StereoTrack, StereoTracks
 from hand_recon_ros.fusion.track_assignment import Assigned, TrackAssignment
 from hand_recon_ros.fusion.triangulation import TriangulationFusion
@@ -48,16 +49,28 @@ class StereoFuser:
     """Matches, tracks and fuses. method: 'joint', 'triangulation' or 'weights'. One fuser per rig; not thread-safe.
 
     max_gap_s: after this long without any view a hand's track ends. Cameras' frames must carry their calibration.
+    disparity: settings of the joint method's skin-disparity term, which needs frames with images; None: without it.
     """
 
     def __init__(self, model: HandModel, offsets_m=None, method: str = 'joint', noise: ViewNoise = ViewNoise(),
-                 max_hands: int = 2, max_gap_s: float = 1.0, assignment: TrackAssignment = TrackAssignment()):
+                 max_hands: int = 2, max_gap_s: float = 1.0, assignment: TrackAssignment = TrackAssignment(),
+                 disparity: SkinSettings | None = None):
         self.method = checked_choice('method', method, tuple(METHODS))
         options = {} if method == 'weights' else {'noise': noise}
+        if disparity is not None:
+            if method != 'joint':
+                raise ValueError(f'disparity: not with method {method!r}, expected joint')
+            options['disparity'] = disparity
         self._fusion = METHODS[method](model, offsets_m, max_hands=max_hands, **options)
         self._estimator = ClosedFormIk(model, offsets_m)
         self._assignment, self._max_hands, self._max_gap_s = assignment, max_hands, max_gap_s
         self.restart()
+
+    @property
+    def disparity_counts(self) -> dict[str, int]:
+        """What became of the hands whose skin was to be measured, by skin_term.OUTCOMES; empty without the term."""
+        skin = getattr(self._fusion, 'skin', None)
+        return {} if skin is None else dict(skin.counts)
 
     def restart(self) -> None:
         """Forget all hands: what comes next is another recording."""

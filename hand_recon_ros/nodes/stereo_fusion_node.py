@@ -14,9 +14,11 @@ from hand_recon_ros.msg import HandIdentity as HandIdentityMsg
 from hand_recon_ros.msg import HandIdentityArray, HandKeypointsArray, HandMeshArray
 from hand_recon_ros.nodes.identities_source import IdentitiesSource
 from hand_recon_ros.nodes.identity_source import IdentitySource
+from hand_recon_ros.nodes.keypoint_node import TRANSPORTS
 from hand_recon_ros.nodes.lifecycle import HandNode
 from hand_recon_ros.nodes.model_settings import LATCHED, MODEL_SPECS, check_detector, load_model_and_offsets
 from hand_recon_ros.nodes.parameters import ParameterSpec
+from hand_recon_ros.nodes.recent_images import RecentImages
 from hand_recon_ros.nodes.rig_source import RIG_SPECS, SIDES, RigSource, rehearsal_rig
 from hand_recon_ros.nodes.rig_watch import RigWatch
 from hand_recon_ros.nodes.synchronisation import StampMatcher, StampOrder
@@ -31,6 +33,12 @@ class StereoFusionNode(HandNode):
     specs = MODEL_SPECS + RIG_SPECS + (
         ParameterSpec('method', 'joint', 'joint fits both views at once; triangulation fits triangulated landmarks; '
                       'weights blends the two initial meshes.', choices=('joint', 'triangulation', 'weights')),
+        ParameterSpec('disparity', False, 'Method joint matches the skin between the two images too, which it then '
+                      'subscribes to.'),
+        ParameterSpec('disparity_budget_ms', 40.0, 'An instant whose matching takes longer goes without it.', 'ms', 1.0,
+                      1000.0),
+        ParameterSpec('image_transport', 'raw', 'How images come, with disparity: `left/image`, or '
+                      '`left/image/compressed`.', choices=tuple(TRANSPORTS)),
         ParameterSpec('max_hands', 2, 'Hands fitted at once; the solver is compiled for this many.', '', 1, 8),
         ParameterSpec('track_gap_s', 1.0, 'A hand that neither camera saw for longer gets a new track id.', 's', 0.0,
                       10.0),
@@ -59,6 +67,13 @@ class StereoFusionNode(HandNode):
                            lambda m, name=f'{side} keypoints': self._on_part(name, m), 10)
             self.add_input(HandMeshArray, f'{side}/hands/mesh',
                            lambda m, name=f'{side} meshes': self._on_part(name, m), 10)
+        self._images = None
+        if self.setting('disparity'):
+            self._images = RecentImages(SIDES)
+            suffix, message_type, self._to_rgb = TRANSPORTS[self.setting('image_transport')]
+            for side in SIDES:
+                self.add_input(message_type, self.resolve_topic_name(f'{side}/image') + suffix,
+                               lambda m, side=side: self._images.add(side, to_ns(m.header.stamp), m), 10)
         self._source.add_inputs(self)
         self.add_input(HandIdentityMsg, 'hands/identity', lambda m: self._identity.update(m), LATCHED, required=False)
         self.add_input(HandIdentityArray, 'hands/identities', lambda m: self._identities.update(m), LATCHED,
@@ -71,13 +86,16 @@ class StereoFusionNode(HandNode):
         from hand_recon_ros.estimation.viewing import nominal_camera
         from hand_recon_ros.fusion.rehearsal import rehearse
         from hand_recon_ros.fusion.rig_palm import PalmLengths
+        from hand_recon_ros.fusion.skin_term import SkinSettings
         from hand_recon_ros.fusion.stereo_fuser import StereoFuser
         self._model, offsets = load_model_and_offsets(self)
         self._palms = PalmLengths(self._model, offsets.offsets_m)
         self._identity = IdentitySource(self.faults, self._model.name)
         self._identities = IdentitiesSource(self.faults, self._model.name)
+        skin = SkinSettings(budget_ms=self.setting('disparity_budget_ms')) if self.setting('disparity') else None
         self._fuser = StereoFuser(self._model, offsets.offsets_m, self.setting('method'),
-                                  max_hands=self.setting('max_hands'), max_gap_s=self.setting('track_gap_s'))
+                                  max_hands=self.setting('max_hands'), max_gap_s=self.setting('track_gap_s'),
+                                  disparity=skin)
         rehearse(self._fuser, build_estimator('closed_form_ik', self._model, offsets.offsets_m), self._model,
                  rehearsal_rig(nominal_camera(640, 480)), self._detector)
 
@@ -86,6 +104,8 @@ class StereoFusionNode(HandNode):
 
     def on_deactivate(self, state):
         self._matcher.clear()
+        if self._images is not None:
+            self._images.clear()
         return super().on_deactivate(state)
 
     def _on_part(self, name: str, message) -> None:
@@ -147,12 +167,23 @@ class StereoFusionNode(HandNode):
         for name, publisher in self._health.items():
             publisher.publish(Float32(data=float(getattr(report, name))))
 
-    @staticmethod
-    def _framed(rig, seen, views):
+    def _framed(self, rig, seen, views):
         from hand_recon_ros.fusion.stereo_fuser import View
-        frames = [Frame(m.image_width, m.image_height, None, camera, to_ns(m.header.stamp), m.header.frame_id)
-                  for m, camera in zip(seen, (rig.left, rig.right))]
+        frames = [Frame(m.image_width, m.image_height, self._image(side, m), camera, to_ns(m.header.stamp),
+                        m.header.frame_id)
+                  for side, m, camera in zip(SIDES, seen, (rig.left, rig.right))]
         return [View(frame, *view) for frame, view in zip(frames, views)]
+
+    def _image(self, side: str, seen):
+        """RGB image that a view's hands were found in; None where it is not wanted, not there, or shows no hand."""
+        message = None if self._images is None else self._images.take(side, to_ns(seen.header.stamp))
+        if message is None or not seen.hands:
+            return None
+        image = self._to_rgb(message)
+        if image.shape[:2] != (seen.image_height, seen.image_width):
+            raise ValueError(f'{side}/image: {image.shape[1]} x {image.shape[0]}, expected {seen.image_width} x '
+                             f'{seen.image_height} as {side}/hands/keypoints says')
+        return image
 
     def _take_note(self, seen, fused) -> None:
         """Figures for diagnostics, and the residual's topic."""
@@ -170,6 +201,7 @@ class StereoFusionNode(HandNode):
         values = {'unmatched': str(self._matcher.unmatched), 'backward_jumps': str(self._matcher.resets),
                   'late': str(self._order.late)}
         values |= {f'hands_seen_by_{who}': str(count) for who, count in self._seen_by.items()}
+        values |= {f'disparity_{outcome}': str(count) for outcome, count in self._fuser.disparity_counts.items()}
         for name, figures in (('pair_skew_ms', self._skews_ms), ('epipolar_residual_px', self._epipolar_px)):
             if figures:
                 values[name] = f'{np.median(list(figures)):.2f}'

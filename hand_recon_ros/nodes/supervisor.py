@@ -57,13 +57,13 @@ def stereo_nodes(left_image: str = 'left/image_rect', right_image: str = 'right/
                  use_sim_time: bool = False, parameters: dict[str, dict[str, str]] | None = None) -> list[NodeSpec]:
     """The nodes of two cameras, the same as launch/stereo.launch.py. parameters: as of mono_nodes."""
     infos = {'left/camera_info': left_info, 'right/camera_info': right_info}
-    specs = [('stereo_keypoint_node', 'stereo_keypoint_node',
-              {'left/image': left_image, 'right/image': right_image, **infos})]
+    images = {'left/image': left_image, 'right/image': right_image}
+    specs = [('stereo_keypoint_node', 'stereo_keypoint_node', {**images, **infos})]
     for side, info in (('left', left_info), ('right', right_info)):
         specs.append((f'{side}_mesh_node', 'mesh_node', {
             '__node': f'{side}_mesh_node', 'hands/keypoints': f'{side}/hands/keypoints',
             'hands/mesh_initial': f'{side}/hands/mesh', 'camera_info': info}))
-    specs += [('stereo_fusion_node', 'stereo_fusion_node', infos),
+    specs += [('stereo_fusion_node', 'stereo_fusion_node', {**images, **infos}),
               ('tailor_node', 'tailor_node', {'hands/mesh_initial': 'hands/fused'}),
               ('identity_node', 'identity_node', infos)]
     if overlay:
