@@ -171,7 +171,8 @@ def test_a_lost_view_keeps_track_and_scale_and_states_more_doubt():
         assert fused.estimate.track_id == both.track_id and None in fused.pair and np.isnan(fused.epipolar_px)
         length = [np.linalg.norm(e.joints_m[9] - e.joints_m[0]) for e in (fused.estimate, both)]
         assert length[0] == pytest.approx(length[1], rel=0.01)
-        assert fused.estimate.joint_std_m.mean() > 1.5 * both.joint_std_m.mean()
+        # More and more of it as the measured distance ages: test_fusion_one_view.py.
+        assert fused.estimate.joint_std_m.mean() > both.joint_std_m.mean()
         assert np.linalg.norm(fused.estimate.joints_m - joints, axis=1).mean() < 0.02
     back, = fuser.fuse(rig, *views_of(rig, {'right': joints}, 7 * INSTANT_NS))
     assert back.estimate.track_id == both.track_id and back.pair == (0, 0)

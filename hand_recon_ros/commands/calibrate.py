@@ -40,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--offsets', default='real',
                         help="detector's landmark table: real, synthetic or a file (%(default)s)")
     parser.add_argument('--outlines', action='store_true',
-                        help="fit the hand's outline in the images too: twice as exact on renders, wrong on the real "
-                             'hand it was tried on')
+                        help="fit the hand's outline in the images too: twice as exact on renders, unproven on real "
+                             'hands')
     parser.add_argument('--json', metavar='FILE', help='write the figures for machines')
     parser.add_argument('--plot', metavar='FILE', help='width and length over the number of sights, .png')
 

@@ -8,11 +8,13 @@ import numpy as np
 from hand_recon_ros.detection.tracking import right_probability
 from hand_recon_ros.estimation.closed_form_ik import ClosedFormIk
 from hand_recon_ros.fusion.hand_pairs import HandPair, ViewHand
+from hand_recon_ros.fusion.held_distance import at_held_distance
 from hand_recon_ros.fusion.joint import JointFusion
 from hand_recon_ros.fusion.skin_term import SkinSettings
 from hand_recon_ros.fusion.stereo_tracks import StereoTrack, StereoTracks
-from hand_recon_ros.fusion.track_assignment import Assigned, TrackAssignment
+from hand_recon_ros.fusion.track_assignment import Assigned, Pair, TrackAssignment
 from hand_recon_ros.fusion.triangulation import TriangulationFusion
+from hand_recon_ros.fusion.view_conflict import ViewConflict
 from hand_recon_ros.fusion.view_noise import ViewNoise
 from hand_recon_ros.fusion.weights import WeightsFusion
 from hand_recon_ros.geometry.rigs import StereoRig, epipolar_residual_px
@@ -38,11 +40,13 @@ class View:
 class FusedHand:
     """One hand of an instant. pair: indices into the left and right view's lists, None where a view does not see it.
 
-    epipolar_px: median distance of like landmarks from each other's epipolar line, NaN for one view.
+    epipolar_px: median distance of like landmarks from each other's epipolar line, NaN for one view. one_view: whether
+    one view alone made the estimate: no other saw the hand, or what it saw cannot be the same.
     """
     estimate: HandEstimate
     pair: tuple[int | None, int | None]
     epipolar_px: float
+    one_view: bool
 
 
 class StereoFuser:
@@ -54,7 +58,7 @@ class StereoFuser:
 
     def __init__(self, model: HandModel, offsets_m=None, method: str = 'joint', noise: ViewNoise = ViewNoise(),
                  max_hands: int = 2, max_gap_s: float = 1.0, assignment: TrackAssignment = TrackAssignment(),
-                 disparity: SkinSettings | None = None):
+                 conflict: ViewConflict = ViewConflict(), disparity: SkinSettings | None = None):
         self.method = checked_choice('method', method, tuple(METHODS))
         options = {} if method == 'weights' else {'noise': noise}
         if disparity is not None:
@@ -64,6 +68,7 @@ class StereoFuser:
         self._fusion = METHODS[method](model, offsets_m, max_hands=max_hands, **options)
         self._estimator = ClosedFormIk(model, offsets_m)
         self._assignment, self._max_hands, self._max_gap_s = assignment, max_hands, max_gap_s
+        self._noise, self._conflict = noise, conflict
         self.restart()
 
     @property
@@ -87,19 +92,21 @@ class StereoFuser:
         hands = self._assignment.assign(rig, left.keypoints, right.keypoints, self._tracks.tracks, stamp_ns,
                                         self._max_hands)
         sides = [self._right_probability((left, right), hand) for hand in hands]
+        apart = [self._disagreement(rig, left, right, hand.pair) for hand in hands]
         pairs = []
-        for hand, side in zip(hands, sides):
+        for hand, side, disagreement in zip(hands, sides, apart):
             track = hand.track
             if track is not None:
                 track.judge(side)
             identity = (identities or {}).get(track.track_id, default_identity) if track else default_identity
-            if identity is None and track is not None and None in hand.pair:
-                identity = track.held_shape()
+            trusted = self._trusted(left, right, hand.pair, disagreement)
+            if identity is None and None in trusted:
+                identity = self._tracks.assumed_shape(track)
             handedness = track.handedness if track is not None else ('right' if side > 0.5 else 'left')
-            pairs.append(self._pair(left, right, hand.pair, handedness, identity))
+            pairs.append(self._pair(left, right, trusted, handedness, identity))
         estimates = self._fusion.fuse(rig, pairs)
-        return [self._tracked(rig, pair, hand, estimate, side, stamp_ns)
-                for pair, hand, estimate, side in zip(pairs, hands, estimates, sides)
+        return [self._tracked(rig, (left, right), pair, hand, estimate, side, disagreement)
+                for pair, hand, estimate, side, disagreement in zip(pairs, hands, estimates, sides, apart)
                 if self._believable(hand, pair, estimate, stamp_ns)]
 
     def _believable(self, hand: Assigned, pair: HandPair, estimate: HandEstimate, stamp_ns: int) -> bool:
@@ -110,6 +117,20 @@ class StereoFuser:
             return True
         off_m = np.linalg.norm(np.mean(estimate.joints_m, 0) - track.predicted_m(stamp_ns).mean(0))
         return bool(off_m <= self._assignment.reach_m(track.lost_s(stamp_ns)))
+
+    def _trusted(self, left: View, right: View, pair: Pair, disagreement: float) -> Pair:
+        """The pair without the less sure view where both cannot be right."""
+        if disagreement <= self._conflict.limit:
+            return pair
+        if left.keypoints[pair[0]].score < right.keypoints[pair[1]].score:
+            return None, pair[1]
+        return pair[0], None
+
+    def _disagreement(self, rig: StereoRig, left: View, right: View, pair: Pair) -> float:
+        """How far the two views are from agreeing about a hand, 0 where one alone sees it."""
+        if None in pair:
+            return 0.0
+        return self._conflict.disagreement(rig, self._noise, left.keypoints[pair[0]], right.keypoints[pair[1]])
 
     @staticmethod
     def _right_probability(views: tuple[View, View], hand: Assigned) -> float:
@@ -132,14 +153,21 @@ class StereoFuser:
             views.append(ViewHand(view.frame, keypoints, view.estimates[index]))
         return HandPair(*views, (left.frame, right.frame), identity)
 
-    def _tracked(self, rig: StereoRig, pair: HandPair, hand: Assigned, estimate: HandEstimate, side: float,
-                 stamp_ns: int) -> FusedHand:
+    def _tracked(self, rig: StereoRig, views: tuple[View, View], pair: HandPair, hand: Assigned, estimate: HandEstimate,
+                 side: float, disagreement: float) -> FusedHand:
         """The estimate under its track's id, and the track brought up to date."""
+        stamp_ns = views[0].frame.stamp_ns
         track: StereoTrack = hand.track or self._tracks.add(estimate, stamp_ns, side)
         eye_m = None if pair.both else np.zeros(3) if pair.right is None else rig.to_left(np.zeros(3))
+        if eye_m is not None:
+            estimate = at_held_distance(estimate, track, rig.left, eye_m, stamp_ns)
         track.see(estimate, stamp_ns, eye_m)
+        if pair.both and disagreement <= self._conflict.clear:
+            track.hold(estimate, stamp_ns)
         epipolar = float('nan')
-        if pair.both:
-            epipolar = float(np.median(np.abs(epipolar_residual_px(rig, *(k.points_px for k in pair.keypoints)))))
+        if None not in hand.pair:
+            points = (view.keypoints[k].points_px for view, k in zip(views, hand.pair))
+            epipolar = float(np.median(np.abs(epipolar_residual_px(rig, *points))))
         sure = track.right_probability if estimate.handedness == 'right' else 1.0 - track.right_probability
-        return FusedHand(replace(estimate, track_id=track.track_id, handedness_score=sure), hand.pair, epipolar)
+        return FusedHand(replace(estimate, track_id=track.track_id, handedness_score=sure), hand.pair, epipolar,
+                         not pair.both)

@@ -1,7 +1,7 @@
 """Hands followed over time by both cameras together: ids that outlive a lost view, the scale kept while one is lost."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,7 +23,8 @@ class StereoTrack:
     """One hand followed: its last fused estimate, velocity (3,) m/s and the mean shape of its stereo sights.
 
     right_evidence: sights of a right hand less those of a left one, each by how sure it is, within HANDEDNESS_MEMORY.
-    interval_s: between its last two sights.
+    interval_s: between its last two sights. middle_m: (3,) of its keypoints when two views that agree last measured
+    it, at measured_ns, with measured_std_m (21,).
     """
     track_id: int
     estimate: HandEstimate
@@ -33,6 +34,9 @@ class StereoTrack:
     interval_s: float = 0.0
     shape: np.ndarray | None = None
     sights: int = 0
+    middle_m: np.ndarray | None = None
+    measured_std_m: np.ndarray | None = None
+    measured_ns: int = 0
 
     @property
     def right_probability(self) -> float:
@@ -83,6 +87,11 @@ class StereoTrack:
             shape = np.asarray(estimate.shape, np.float64)
             self.shape = shape if self.shape is None else self.shape + (shape - self.shape) / self.sights
 
+    def hold(self, estimate: HandEstimate, stamp_ns: int) -> None:
+        """Remember where two views that agree have measured it."""
+        self.middle_m, self.measured_ns = np.mean(estimate.joints_m, 0, np.float64), stamp_ns
+        self.measured_std_m = estimate.joint_std_m
+
     def held_shape(self) -> HandIdentity | None:
         """The track's own measured shape as an identity without name, for one view; None before two views saw it."""
         if self.shape is None:
@@ -111,6 +120,16 @@ class StereoTracks:
             self.tracks = []
         self._last_ns = stamp_ns
         self.tracks = [track for track in self.tracks if stamp_ns - track.stamp_ns <= self.max_gap_s * NS_PER_S]
+
+    def assumed_shape(self, track: StereoTrack | None) -> HandIdentity | None:
+        """The shape of a hand that one view alone sees: its own where both have measured it, else that of the other
+        hands in view, which mostly are the same person's and are any adult's at the worst; None where none is known."""
+        if track is not None and track.shape is not None:
+            return track.held_shape()
+        others = [other for other in self.tracks if other.shape is not None]
+        if not others:
+            return None
+        return replace(max(others, key=lambda other: other.sights).held_shape(), metric=False)
 
     def add(self, estimate: HandEstimate, stamp_ns: int, right_probability: float) -> StereoTrack:
         """A new track for a hand that continues none."""

@@ -1,0 +1,42 @@
+"""Two views that cannot both be right about a hand: which of them to leave out."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hand_recon_ros.detection.ray_meeting import meet
+from hand_recon_ros.fusion.view_noise import ViewNoise
+from hand_recon_ros.geometry.rigs import StereoRig, epipolar_residual_px
+from hand_recon_ros.refinement.observations import LANDMARK_FACTORS, RELATIVE_SIGMA
+from hand_recon_ros.types import HandKeypoints
+
+
+@dataclass(frozen=True)
+class ViewConflict:
+    """A detector slips by a finger where an object hides part of the hand, sure of itself and in one view only; a fit of
+    both views then ends a hand's length too near or too far.
+
+    limit: of `disagreement`, beyond which one view is wrong; 99 of 100 hands of rectified cameras stay below 2.8.
+    clear: below which what both views measure can be relied on later.
+    """
+    limit: float = 3.5
+    clear: float = 1.4
+
+    def __post_init__(self):
+        if not 0 < self.clear <= self.limit:
+            raise ValueError(f'clear, limit: {self.clear!r}, {self.limit!r}, expected 0 < clear <= limit')
+
+    @staticmethod
+    def disagreement(rig: StereoRig, noise: ViewNoise, left: HandKeypoints, right: HandKeypoints) -> float:
+        """Median distance of like landmarks from each other's epipolar lines, in the standard deviations that `noise`
+        expects of it; 0 where the rays do not meet."""
+        middle, _ = meet(rig, left.points_px.mean(0), right.points_px.mean(0))
+        if not np.isfinite(middle).all():
+            return 0.0
+        across = noise.correlation(rig, middle)[1]
+        size = 0.5 * (left.box_size_px + right.box_size_px)
+        # Half the variance of the difference across the lines: the residual is shared out between both images.
+        expected = RELATIVE_SIGMA * size * LANDMARK_FACTORS * np.sqrt(1.0 - across)
+        residual = np.abs(epipolar_residual_px(rig, left.points_px, right.points_px))
+        return float(np.nan_to_num(np.median(residual / np.maximum(expected, 1e-6))))
