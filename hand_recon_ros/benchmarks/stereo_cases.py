@@ -40,12 +40,14 @@ class Case:
 
 
 def cases(offsets: str) -> tuple[Case, ...]:
-    """What is compared: one camera, the methods of fusion, the best of them on true landmarks with 1 px of noise."""
+    """What is compared: one camera, the methods of fusion, joint with the skin's disparity and without any limit of time, and
+    joint on true landmarks with 1 px of noise."""
     stereo = StereoSettings(offsets=offsets)
     return (Case('mono', MonoSettings(offsets=offsets)),
             Case('weights', replace(stereo, fusion='weights')),
             Case('triangulation', replace(stereo, fusion='triangulation')),
             Case('joint', replace(stereo, fusion='joint')),
+            Case('joint + disparity', replace(stereo, fusion='joint', disparity=True, disparity_budget_ms=1000.0)),
             Case('joint, truth + 1 px', StereoSettings(fusion='joint', offsets='none'), truth_px=1.0))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              '(default %(default)s)')
     parser.add_argument('--disparity', action='store_true',
                         help='with --fusion joint: the skin is matched between the two images, too')
-    parser.add_argument('--disparity-budget-ms', type=float, default=40.0, metavar='MS',
-                        help='an instant whose matching takes longer goes without it (default %(default)s)')
+    parser.add_argument('--disparity-budget-ms', type=float, default=1000.0, metavar='MS',
+                        help='an instant whose matching takes longer goes without it; live 40 (default %(default)s)')
     parser.add_argument('--noise-px', type=float, default=1.0, metavar='PX',
                         help='standard deviation of truth+noise, pixels (default %(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='of truth+noise (default %(default)s)')
@@ -261,6 +262,9 @@ def _finished(group: Group, parts: list, args: argparse.Namespace, live: dict | 
     refused = [text for part in parts for text in part.refused]
     notes = evaluation.notes() + ([f'{len(refused)} frames were refused and count as empty, first {refused[0]}']
                                   if refused else [])
+    counts = sum((part.disparity_counts for part in parts), Counter())
+    if counts:
+        notes.append('disparity: ' + ', '.join(f'{count} hands {outcome}' for outcome, count in counts.most_common()))
     for note in notes:
         print(f'  note: {note}')
     if live:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -46,10 +47,12 @@ class RunSettings:
 class Judged:
     """One recording's figures, and what was found in its frames, by stamp: estimates without vertices (they follow from
     the parameters) and the detector's hands. refused: what the pipeline said of frames that it could not use.
+    disparity_counts: hands by what became of the skin-disparity term, empty without it.
     """
     evaluation: Evaluation
     found: dict[int, tuple[list[HandEstimate], list[HandKeypoints]]]
     refused: list[str] = field(default_factory=list)
+    disparity_counts: Counter[str] = field(default_factory=Counter)
 
 
 class FrameJudging:
@@ -105,6 +108,7 @@ def evaluate_pairs(name: str, rig: StereoRig, pairs: Iterable[tuple[Frame, Frame
     pipeline = _stereo_pipeline(settings.pipeline, settings.detector)
     pipeline.restart(rig, settings.truth_detector(truths))
     judging = FrameJudging(name, settings.pipeline.model, truths, mask)
+    before = Counter(pipeline.disparity_counts)
     reference = StereoReference(_model('open_hand'), pipeline.offsets_m)
     for left, right in pairs:
         left = replace(left, camera=rig.left)
@@ -116,6 +120,7 @@ def evaluate_pairs(name: str, rig: StereoRig, pairs: Iterable[tuple[Frame, Frame
         else:
             judging.add(left, result.estimates, result.left.keypoints, sum(result.stage_seconds.values()),
                         reference(rig, result, truths.get(left.stamp_ns, [])))
+    judging.judged.disparity_counts.update(Counter(pipeline.disparity_counts) - before)
     return _finished(judging.judged)
 
 
