@@ -73,7 +73,7 @@ class StereoFusionNode(HandNode):
             suffix, message_type, self._to_rgb = TRANSPORTS[self.setting('image_transport')]
             for side in SIDES:
                 self.add_input(message_type, self.resolve_topic_name(f'{side}/image') + suffix,
-                               lambda m, side=side: self._images.add(side, to_ns(m.header.stamp), m), 10)
+                               lambda m, side=side: self._images.add(side, to_ns(m.header.stamp), m))
         self._source.add_inputs(self)
         self.add_input(HandIdentityMsg, 'hands/identity', lambda m: self._identity.update(m), LATCHED, required=False)
         self.add_input(HandIdentityArray, 'hands/identities', lambda m: self._identities.update(m), LATCHED,
