@@ -268,8 +268,9 @@ class StereoReplay(NodesReplay):
         rig = dict(rectified)
         if not left.rectified and STATIC_TF not in bag.topics:
             rig['rig_file'] = str(Path(bag.path) / RIG_FILE)
-        own = {'stereo_keypoint_node': {'image_transport': left.transport, **rig}, 'left_mesh_node': rectified,
-               'right_mesh_node': rectified, 'stereo_fusion_node': rig,
+        pictures = {'image_transport': left.transport, **rig}
+        own = {'stereo_keypoint_node': pictures, 'left_mesh_node': rectified, 'right_mesh_node': rectified,
+               'stereo_fusion_node': pictures,
                'tailor_node': {'smoothing': 'none', 'predict_s': '0.0'}}
         return stereo_nodes(left.base, right.base, left.info, right.info, use_sim_time=True,
                             parameters=self._merged(own))
