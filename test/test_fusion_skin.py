@@ -354,3 +354,10 @@ def test_rigs_that_cannot_be_rectified_and_bad_settings_are_named():
     frame = Frame(*SIZE, None, Camera(*SIZE, K))
     with pytest.raises(ValueError, match='left frame: no image'):
         RectifiedRig(parallel_rig()).crop(0, frame, np.zeros(2), np.ones(2) * 50)
+
+
+def test_a_hand_too_large_to_be_cut_out_goes_without_its_skin():
+    rig, (_, vertices, _) = parallel_rig(), posed()
+    blind = tuple(Frame(camera.width, camera.height, None, camera) for camera in (rig.left, rig.right))
+    matches = match_skin(RectifiedRig(rig), blind, vertices * np.array([12.0, 1.0, 1.0]), model().faces, 0.02)
+    assert not len(matches.triangles) and not matches.looked_at

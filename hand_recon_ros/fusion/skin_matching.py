@@ -9,7 +9,7 @@ import numpy as np
 
 from hand_recon_ros.fusion.model_raster import Raster, rasterise
 from hand_recon_ros.fusion.patch_search import Patches, search
-from hand_recon_ros.fusion.rectified_crops import Crop, RectifiedRig
+from hand_recon_ros.fusion.rectified_crops import MOST_CROP_PX, Crop, RectifiedRig
 from hand_recon_ros.types import Frame
 
 # Depth is searched no nearer to the cameras than this.
@@ -88,6 +88,10 @@ def match_skin(rig: RectifiedRig, frames: tuple[Frame, Frame], vertices_m: np.nd
         return _no_matches(0)
     nearest = max(depth.min() - range_m, NEAREST_M)
     range_px = int(np.ceil(rig.focal_px[0] * rig.baseline_m * (1 / nearest - 1 / depth.min()))) + 1
+    # A hand too near, or a fit far from any hand: the instant goes on without its skin.
+    if max(np.ptp(pixels, axis=0).max(), np.ptp(pixels[:, 0] - disparity)) + 2 * (
+            range_px + gates.radius_px + 3) > MOST_CROP_PX:
+        return _no_matches(0)
     left, right = _crops(rig, frames, pixels, disparity, range_px, gates.radius_px)
     drawn = rasterise(pixels - left.origin_px, disparity, faces, left.image.shape)
     normals, facing = _normals(vertices_m, faces)

@@ -75,11 +75,14 @@ class SkinTerm:
         for _ in range(self._settings.passes):
             starts, seen, moved = [], [], {}
             for row in unsettled:
+                if self._clock() > end:
+                    outcomes[row] = outcomes[row] or OVER_BUDGET
+                    continue
                 reference = HandParameters(*(leaf[row] for leaf in fits.parameters))
                 matches, faces, handedness = self._match(pairs[row], reference)
                 scale, agreeing = matches.consensus()
                 if self._clock() > end:
-                    outcomes[row] = OVER_BUDGET
+                    outcomes[row] = outcomes[row] or OVER_BUDGET
                     continue
                 gates, passed = self._settings.gates, len(matches.triangles)
                 if passed < gates.least_points or agreeing < gates.agreeing * passed:
