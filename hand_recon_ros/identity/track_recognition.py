@@ -83,5 +83,7 @@ class TrackRecognition:
         """Tracks that ended; all of them when time jumps back."""
         for track_id, seen_ns in list(self._seen_ns.items()):
             if not 0 <= stamp_ns - seen_ns <= self._max_gap_s * NS_PER_S:
-                for known in (self._seen, self._seen_ns, self._collectors, self._shapes, self.names):
+                for known in (self._seen, self._seen_ns, self._collectors, self._shapes):
                     known.pop(track_id, None)
+                # Anew, for diagnostics read it in another thread.
+                self.names = {known_id: name for known_id, name in self.names.items() if known_id != track_id}
