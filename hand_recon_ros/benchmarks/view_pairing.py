@@ -27,7 +27,7 @@ def fused_from_both(recording: Detected, results: list[StereoResult]) -> tuple[i
         truths = [truth for truth in recording.truths.get(frame.stamp_ns, []) if seen_by_both(recording.rig, truth)]
         matched = match_hands(result.estimates, truths)
         there, found = there + len(truths), found + len(matched)
-        both += sum(None not in result.hands[index].pair for index, _ in matched)
+        both += sum(not result.hands[index].one_view for index, _ in matched)
     return there, found, both
 
 

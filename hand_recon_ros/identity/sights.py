@@ -70,10 +70,10 @@ class Sight:
 
 
 def stereo_sights(rig: StereoRig, left: View, right: View, fused: list[FusedHand]) -> list[Sight]:
-    """Sights of the hands that both views see, as a StereoFuser paired and fused them."""
+    """Sights of the hands that both views made, as a StereoFuser paired and fused them."""
     sights = []
     for hand in fused:
-        if None in hand.pair:
+        if hand.one_view:
             continue
         side = hand.estimate.handedness
         keypoints = tuple(replace(view.keypoints[index], handedness=side)
