@@ -179,4 +179,3 @@ def chosen(names: str) -> list[FaultCase]:
         if not any(part in case.name for case in CASES):
             raise ValueError(f'--cases: {part!r}, expected part of one of {"; ".join(case.name for case in CASES)}')
     return [case for case in CASES if not parts or any(part in case.name for part in parts)]
-

@@ -97,7 +97,6 @@ class LiveGraph:
                       'identity_node': {**rectified, **table, 'folder': self._folder}}
         nodes = stereo_nodes(left.base, right.base, left.info, right.info, parameters=parameters)
         self._session = Session(nodes, config_file('stereo.yaml'), report=self._line, name='faults')
-        self._lines: list[str] = []
         self._statuses: list[tuple[float, object]] = []
         self._meshes: list[tuple[int, int]] = []
 
@@ -252,7 +251,6 @@ class LiveGraph:
         self._session.supervisor.poll()
 
     def _line(self, line: str) -> None:
-        self._lines.append(line)
         if line.startswith('[up]') or 'Traceback' in line:
             tqdm.write(line)
 
