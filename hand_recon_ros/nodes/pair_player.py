@@ -55,10 +55,9 @@ class PairPlayer:
         if not pairs:
             raise ValueError(f'{path}: no pair of images, expected at least one')
         rig = recording.rig
-        infos = [camera_to_msg(camera, 0, f'{side}_optical_frame')
-                 for side, camera in zip(SIDES, (rig.left, rig.right))]
         # ROS's convention of a rectified pair: the right camera's P says the baseline.
-        infos[1].p[3] = rig.right.fx_px * rig.T_right_left[0, 3]
+        infos = [camera_to_msg(camera, 0, f'{side}_optical_frame', baseline_m)
+                 for side, camera, baseline_m in zip(SIDES, (rig.left, rig.right), (0.0, -rig.T_right_left[0, 3]))]
         self._infos = [bytearray(serialize_message(info)) for info in infos]
         pairs += pairs[-2:0:-1]
         self._pairs = [[bytearray(serialize_message(rgb_to_image(image, 0, f'{side}_optical_frame')))
