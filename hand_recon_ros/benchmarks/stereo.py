@@ -98,7 +98,8 @@ def _compared(chosen: BenchmarkSet, wanted, detections: Detections, runs: list[C
 
 
 def _accuracy(chosen: BenchmarkSet, args, detections: Detections) -> list[dict]:
-    runs = [CaseRun(case) for case in cases(chosen.offsets)]
+    matched = all(recording.config.rig != 'wide' for recording in chosen.recordings)
+    runs = [CaseRun(case) for case in cases(chosen.offsets, disparity=matched)]
     points = _compared(chosen, _recordings(chosen, args.frames, chosen.name), detections, runs)
     rows = _method_rows(chosen.name, runs, points)
     if args.out:

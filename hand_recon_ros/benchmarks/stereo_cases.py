@@ -39,15 +39,16 @@ class Case:
         return isinstance(self.settings, StereoSettings)
 
 
-def cases(offsets: str) -> tuple[Case, ...]:
+def cases(offsets: str, disparity: bool = True) -> tuple[Case, ...]:
     """What is compared: one camera, the methods of fusion, joint with the skin's disparity and without any limit of time, and
-    joint on true landmarks with 1 px of noise."""
+    joint on true landmarks with 1 px of noise. disparity: False for cameras that look too far apart to match skin."""
     stereo = StereoSettings(offsets=offsets)
+    skin = Case('joint + disparity', replace(stereo, fusion='joint', disparity=True, disparity_budget_ms=1000.0))
     return (Case('mono', MonoSettings(offsets=offsets)),
             Case('weights', replace(stereo, fusion='weights')),
             Case('triangulation', replace(stereo, fusion='triangulation')),
             Case('joint', replace(stereo, fusion='joint')),
-            Case('joint + disparity', replace(stereo, fusion='joint', disparity=True, disparity_budget_ms=1000.0)),
+            *([skin] if disparity else []),
             Case('joint, truth + 1 px', StereoSettings(fusion='joint', offsets='none'), truth_px=1.0))
 
 
