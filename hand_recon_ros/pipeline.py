@@ -111,9 +111,8 @@ class StereoSettings:
     """What the stereo pipeline is made of; the same names as the nodes' parameters.
 
     mode: 'video' follows hands from frame to frame, 'image' looks at each pair of images anew and harder.
-    fusion: its method, 'joint', 'triangulation' or 'weights'. disparity: joint measures the skin between the images too,
-    disparity_budget_ms an instant at most. detector: 'openvino', 'mediapipe' or 'auto'. tailor: of
-    the single views, before they are fused.
+    fusion: its method, 'joint', 'triangulation' or 'weights'. disparity: joint measures the skin between the images
+    too, disparity_budget_ms an instant at most. detector: 'openvino', 'mediapipe' or 'auto'. tailor: of the single views, before they are fused.
     """
     mode: str = 'video'
     fusion: str = 'joint'

@@ -74,7 +74,8 @@ def draw_covered(found: list[Sight], title: str, path: Path) -> None:
             last = None
             for sight in mine:
                 if sight.track_id != last:
-                    axes.text(sight.seconds, (0.02 + 0.05 * row) * top, f'track {sight.track_id}', color=colour, fontsize=9)
+                    axes.text(sight.seconds, (0.02 + 0.05 * row) * top, f'track {sight.track_id}', color=colour,
+                              fontsize=9)
                     last = sight.track_id
         axes.set_ylim(0, top)
         axes.set_xlabel('seconds')

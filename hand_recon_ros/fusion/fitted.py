@@ -22,8 +22,8 @@ def fitted_estimate(rig: StereoRig, pair: HandPair, fits: Fits, row: int, skelet
     """Estimate of the row-th fit, left optical frame. ValueError when the fit is not finite."""
     keypoints = max(pair.views, key=lambda view: view.keypoints.score).keypoints
     if not np.isfinite(fits.energy[row]):
-        raise ValueError(f'track {keypoints.track_id}: the fit of both views is not finite, expected finite keypoints in '
-                         'front of the cameras')
+        raise ValueError(f'track {keypoints.track_id}: the fit of both views is not finite, expected finite keypoints '
+                         'in front of the cameras')
     parameters = HandParameters(*(leaf[row] for leaf in fits.parameters))
     pose, root = to_pose(parameters, skeleton.axes, keypoints.handedness)
     estimate = assemble(pair.frames[0], skeleton, hand, keypoints, pose, parameters.shape, root, pair.identity)
@@ -31,7 +31,8 @@ def fitted_estimate(rig: StereoRig, pair: HandPair, fits: Fits, row: int, skelet
     landmarks = np.asarray(fits.landmarks[row], np.float64)
     if keypoints.handedness == 'left':
         landmarks = mirror_points(landmarks)
-    away = [projected - seen.points_px for projected, seen in zip(rig.project(landmarks), pair.keypoints) if seen is not None]
+    away = [projected - seen.points_px for projected, seen in zip(rig.project(landmarks), pair.keypoints)
+            if seen is not None]
     return replace(estimate, joint_std_m=np.sqrt(variance) * noise.inflation(pair.both),
                    reprojection_px=float(np.sqrt(np.mean(np.sum(np.square(away), axis=-1)))),
                    metric=estimate.metric if pair.identity is not None else pair.both)

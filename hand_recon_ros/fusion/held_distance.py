@@ -20,8 +20,8 @@ def at_held_distance(estimate: HandEstimate, track: StereoTrack, camera: Camera,
     """The estimate moved along its sight towards the track's measured distance, by how well either is known.
 
     camera: the left one, of the estimate's frame. eye_m: (3,) where the only camera that sees the hand stands. Stated
-    deviations lie between what both views had and what one has. Unchanged where both views never saw it, no deviation is
-    stated, or the two distances contradict each other.
+    deviations lie between what both views had and what one has. Unchanged where both views never saw it, no deviation
+    is stated, or the two distances contradict each other.
     """
     # Nearly all variance of one view lies along its sight, and joint_std_m is the mean of three axes.
     alone_std = np.sqrt(3.0) * float(np.mean(estimate.joint_std_m))

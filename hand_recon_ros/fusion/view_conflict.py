@@ -14,8 +14,8 @@ from hand_recon_ros.types import HandKeypoints
 
 @dataclass(frozen=True)
 class ViewConflict:
-    """A detector slips by a finger where an object hides part of the hand, sure of itself and in one view only; a fit of
-    both views then ends a hand's length too near or too far.
+    """A detector slips by a finger where an object hides part of the hand, sure of itself and in one view only; a fit
+    of both views then ends a hand's length too near or too far.
 
     limit: of `disagreement`, beyond which one view is wrong; 99 of 100 hands of rectified cameras stay below 2.8.
     clear: below which what both views measure can be relied on later.

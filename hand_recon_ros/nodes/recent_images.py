@@ -24,7 +24,7 @@ class RecentImages:
                 kept.popitem(last=False)
 
     def take(self, name: str, stamp_ns: int):
-        """The message of that very stamp, or None where it is not there; it and those that came before it are let go."""
+        """The message of that very stamp, or None where it is not there; it and all before it are let go."""
         with self._lock:
             kept = self._messages[name]
             if stamp_ns not in kept:
