@@ -1,6 +1,7 @@
 """The stereo nodes under load: pairs from a process of their own, and what of them arrived when on which topic."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -100,12 +101,10 @@ class StereoTrials:
         return self
 
     def __exit__(self, *exception) -> None:
-        # The end of its input ends it.
-        self._player.stdin.close()
-        try:
+        # The end of its input ends it; what a dead one did not read cannot be told it.
+        with contextlib.suppress(BrokenPipeError, subprocess.TimeoutExpired):
+            self._player.stdin.close()
             self._player.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            pass
         process_group.end([self._player])
         if self._entered:
             self._session.__exit__(*exception)
