@@ -112,7 +112,8 @@ class StereoSettings:
 
     mode: 'video' follows hands from frame to frame, 'image' looks at each pair of images anew and harder.
     fusion: its method, 'joint', 'triangulation' or 'weights'. disparity: joint measures the skin between the images
-    too, disparity_budget_ms an instant at most. detector: 'openvino', 'mediapipe' or 'auto'. tailor: of the single views, before they are fused.
+    too, disparity_budget_ms an instant at most. detector: 'openvino', 'mediapipe' or 'auto'. tailor: of the single
+    views, before they are fused.
     """
     mode: str = 'video'
     fusion: str = 'joint'

@@ -1,4 +1,4 @@
-"""Method `joint`: one hand fitted to both views at once, their errors whitened across them, shape held by the identity."""
+"""Method `joint`: one hand fitted to both views at once, errors whitened across them, shape held by the identity."""
 from __future__ import annotations
 
 import numpy as np
