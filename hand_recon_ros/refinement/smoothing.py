@@ -1,13 +1,14 @@
 """Hands smoothed over time at a low, known lag, and carried on for a moment where a frame shows none.
 
-Off in evaluation, on in live use. A hand's wrist moves on SE(3), its 15 joints on SO(3): all are filtered as such, the
-shape is averaged, and the mesh is posed anew, so that mesh and joints agree.
+Off in evaluation, on in live use. A hand's place is the middle of its keypoints, its wrist and 15 joints turn on SO(3):
+all are filtered as such, the shape is averaged, and the mesh is posed anew, so that mesh and joints agree. The middle,
+not the wrist: what a late turn or another size moves, it then moves half as far, and the wrist is the worst seen point.
 
 `hand-recon bench smoothing`, 20 s of scripted motion at 30 Hz with the noise of a fused hand:
     method              jitter mm/frame^2   lag frames   error mm   error mm after 67, 133, 200 ms unseen
-    none                             11.0          0.0       6.78                        10.4  14.9  17.9
-    one_euro                         3.37          1.0       6.46                         9.5  15.5  18.0
-    constant_velocity                5.78          0.2       6.16                        10.2  15.9  18.1
+    none                             11.0          0.0       6.78                        10.5  15.0  19.2
+    one_euro                         7.03          0.2       6.04                         9.8  14.9  18.8
+    constant_velocity                5.78          0.2       6.14                        10.3  16.2  19.9
 """
 from __future__ import annotations
 
@@ -17,8 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hand_recon_ros.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from hand_recon_ros.hand_model.landmarks import build_skeleton, wrist_position
-from hand_recon_ros.hand_model.mirroring import mirror_points, posed_hand
+from hand_recon_ros.hand_model.mirroring import posed_hand
 from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.hand_model.skinning_jax import JaxHand
 from hand_recon_ros.refinement.time_filters import ConstantVelocity, OneEuro, State, started
@@ -30,7 +30,7 @@ VELOCITY_DECAY_S = 0.12         # a hand's own velocity tells this long where it
 # How the predicted joints' standard deviation grows: as after a change of speed that began when the hand was lost.
 SURPRISE_M_S2 = 3.0
 SHAPE_MEMORY = 30               # frames
-SAME_HAND_M = 0.06              # a predicted hand whose wrist a seen one of its side is this near is that hand
+SAME_HAND_M = 0.06              # a predicted hand whose middle a seen one of its side is this near is that hand
 
 
 @dataclass
@@ -62,7 +62,7 @@ class HandSmoother:
         self._filter = filtering or {'none': None, 'one_euro': OneEuro(),
                                      'constant_velocity': ConstantVelocity()}[method]
         self._predict_ns, self._max_gap_ns = round(predict_s * NS_PER_S), round(max_gap_s * NS_PER_S)
-        self._model, self._skeleton, self._hand = model, build_skeleton(model), JaxHand(model)
+        self._model, self._hand = model, JaxHand(model)
         self._speed = OneEuro()        # of 'none': only its velocity is used
         self.restart()
 
@@ -73,7 +73,7 @@ class HandSmoother:
 
     @property
     def lag_s(self) -> float:
-        """Delay of the wrist's place that the filter has just now, mean over the hands of the last frame; 0 of none."""
+        """Delay of the hand's place that the filter has just now, mean over the hands of the last frame; 0 of none."""
         lags = [track.lag_s for track in self._tracks.values() if track.stamp_ns == self._stamp_ns]
         return float(np.mean(lags)) if lags else 0.0
 
@@ -123,21 +123,18 @@ class HandSmoother:
 
     @staticmethod
     def _coordinates(estimate: HandEstimate) -> tuple[np.ndarray, np.ndarray]:
-        """(6,) wrist m and weak camera (s, tx, ty), (16, 3, 3) rotations."""
-        position = np.concatenate([estimate.joints_m[0], estimate.weak_camera]).astype(np.float64)
+        """(6,) middle of the keypoints m and weak camera (s, tx, ty), (16, 3, 3) rotations."""
+        position = np.concatenate([_middle_m(estimate), estimate.weak_camera]).astype(np.float64)
         return position, axis_angle_to_matrix(estimate.pose.reshape(16, 3).astype(np.float64))
 
     def _posed(self, estimate: HandEstimate, state: State, shape: np.ndarray) -> HandEstimate:
         """The estimate with the state's place and pose: mesh and joints by the model."""
         pose = matrix_to_axis_angle(state.rotations).ravel().astype(np.float32)
         shape = np.asarray(shape, np.float32)
-        wrist = wrist_position(self._skeleton, shape)
-        if estimate.handedness == 'left':
-            wrist = mirror_points(wrist)
-        translation = np.asarray(state.position[:3] - wrist, np.float32)
-        vertices, joints = posed_hand(self._hand, pose, shape, translation, estimate.handedness)
-        return replace(estimate, pose=pose, shape=shape, translation=translation, joints_m=joints, vertices_m=vertices,
-                       weak_camera=state.position[3:].astype(np.float32))
+        vertices, joints = posed_hand(self._hand, pose, shape, np.zeros(3, np.float32), estimate.handedness)
+        translation = np.asarray(state.position[:3] - joints.mean(axis=0), np.float32)
+        return replace(estimate, pose=pose, shape=shape, translation=translation, joints_m=joints + translation,
+                       vertices_m=vertices + translation, weak_camera=state.position[3:].astype(np.float32))
 
     def _predicted(self, track: _Track, stamp_ns: int) -> HandEstimate:
         elapsed_s = (stamp_ns - track.stamp_ns) / NS_PER_S
@@ -152,4 +149,9 @@ class HandSmoother:
     def _same(track: _Track, hand: HandEstimate) -> bool:
         """Whether a hand that is seen is the track's under a new id."""
         return (hand.handedness == track.latest.handedness and hand.projection == PERSPECTIVE
-                and float(np.linalg.norm(hand.joints_m[0] - track.state.position[:3])) < SAME_HAND_M)
+                and float(np.linalg.norm(_middle_m(hand) - track.state.position[:3])) < SAME_HAND_M)
+
+
+def _middle_m(estimate: HandEstimate) -> np.ndarray:
+    """(3,) mean of the keypoints."""
+    return np.mean(estimate.joints_m, axis=0, dtype=np.float64)
