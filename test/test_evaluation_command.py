@@ -137,7 +137,7 @@ def test_what_is_not_usable_is_one_line_and_status_2(bags, tmp_path, capsys):
         ([bags[0], '--offsets', 'imagined'], 'imagined'), ([bags[0], '--frames', '0'], '--frames: 0'),
         ([bags[0], '--workers', '0'], '--workers: 0'), ([bags[0], '--rate', '0'], '--rate: 0'),
         ([], 'give either'), ([bags[0], '--set', 'mono_wild'], 'give either'),
-        (['--set', 'imagined'], "'imagined', expected one of egocentric, mono_wild, stereo_desk, stereo_wide"),
+        (['--set', 'imagined'], "'imagined', expected one of egocentric, mono_wild, stereo_baselines, "),
         ([bags[0], '--through-nodes', '--ray', 'auto'], '--ray: not with --through-nodes'),
         ([bags[0], '--ray', '127.0.0.1:9'], 'ray: ')]
     for arguments, expected in cases:

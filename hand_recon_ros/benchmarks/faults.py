@@ -105,8 +105,10 @@ class LiveGraph:
 
         from hand_recon_ros.messages.stamps import to_ns
         from hand_recon_ros.msg import HandMeshArray
-        session = self._open.enter_context(self._session)
-        session.wait_until_active()
+        with ExitStack() as opening:
+            session = opening.enter_context(self._session)
+            session.wait_until_active()
+            self._open.push(opening.pop_all())
         session.node.create_subscription(
             DiagnosticArray, '/diagnostics',
             lambda message: self._statuses.extend((time.monotonic(), status) for status in message.status), 50)

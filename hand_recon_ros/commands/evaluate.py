@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--disparity', action='store_true',
                         help='with --fusion joint: the skin is matched between the two images, too')
     parser.add_argument('--disparity-budget-ms', type=float, default=1000.0, metavar='MS',
-                        help='an instant whose matching takes longer goes without it; live 40 (default %(default)s)')
+                        help='hands of an instant whose turn comes later than this go without it; live 40 (default '
+                             '%(default)s)')
     parser.add_argument('--noise-px', type=float, default=1.0, metavar='PX',
                         help='standard deviation of truth+noise, pixels (default %(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='of truth+noise (default %(default)s)')
@@ -136,6 +137,10 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError(f'--rate: {args.rate}, expected above 0 and at most 100')
     if args.disparity and args.fusion != 'joint':
         raise ValueError(f'--disparity: with --fusion {args.fusion}, expected joint')
+    if args.disparity and args.through_nodes and args.detector.startswith('truth'):
+        raise ValueError(f'--disparity: with --detector {args.detector} --through-nodes, where no images are played')
+    if args.disparity_budget_ms <= 0 or args.disparity_budget_ms > 1000:
+        raise ValueError(f'--disparity-budget-ms: {args.disparity_budget_ms}, expected above 0 and at most 1000')
     if args.through_nodes and args.ray:
         raise ValueError('--ray: not with --through-nodes, whose nodes run on this machine')
 

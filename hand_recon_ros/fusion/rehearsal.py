@@ -19,7 +19,8 @@ STAMP_NS = -10 ** 18
 def rehearse(fuser: StereoFuser, estimator: Estimator, model: HandModel, rig: StereoRig, detector: str) -> None:
     """Fuse a left and a right hand at rest seen by both cameras, then each by one. ValueError when they are refused.
 
-    `detector`: whose landmarks the keypoints are said to be. Track ids of the fuser begin after these hands'.
+    `detector`: whose landmarks the keypoints are said to be. Track ids of the fuser begin after these hands', which
+    do not count in its disparity_counts.
     """
     hand = JaxHand(model)
     zeros = np.zeros(48, np.float32), np.zeros(model.shape_size, np.float32)
@@ -38,3 +39,4 @@ def rehearse(fuser: StereoFuser, estimator: Estimator, model: HandModel, rig: St
             frame = Frame(camera.width, camera.height, None, camera, STAMP_NS + instant)
             views.append(View(frame, hands, [estimator.estimate(frame, hand) for hand in hands]))
         fuser.fuse(rig, *views)
+    fuser.forget_counts()

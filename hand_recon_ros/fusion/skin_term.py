@@ -59,7 +59,12 @@ class SkinTerm:
         self._model, self._skeleton, self._hand, self._settings, self._clock = model, skeleton, hand, settings, clock
         self._fit = CompiledFit(skeleton, settings.energy, max_hands)
         self._rectified: RectifiedRig | None = None
-        self.counts, self.points = Counter(dict.fromkeys(OUTCOMES, 0)), 0
+        self.forget_counts()
+        self.points = 0
+
+    def forget_counts(self) -> None:
+        """Count from 0 again."""
+        self.counts = Counter(dict.fromkeys(OUTCOMES, 0))
 
     def refine(self, rig: StereoRig, pairs: list[HandPair], fits: Fits, observations: list[StereoObservation]) -> Fits:
         """Fits with the skin of the hands that both cameras see, the others as they came.

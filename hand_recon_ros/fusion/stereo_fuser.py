@@ -59,7 +59,7 @@ class StereoFuser:
     def __init__(self, model: HandModel, offsets_m=None, method: str = 'joint', noise: ViewNoise = ViewNoise(),
                  max_hands: int = 2, max_gap_s: float = 1.0, assignment: TrackAssignment = TrackAssignment(),
                  conflict: ViewConflict = ViewConflict(), disparity: SkinSettings | None = None):
-        self.method = checked_choice('method', method, tuple(METHODS))
+        self.method = checked_choice('method', method, tuple(METHODS)) + ('' if disparity is None else '+disparity')
         options = {} if method == 'weights' else {'noise': noise}
         if disparity is not None:
             if method != 'joint':
@@ -76,6 +76,12 @@ class StereoFuser:
         """What became of the hands whose skin was to be measured, by skin_term.OUTCOMES; empty without the term."""
         skin = getattr(self._fusion, 'skin', None)
         return {} if skin is None else dict(skin.counts)
+
+    def forget_counts(self) -> None:
+        """Count from 0 again."""
+        skin = getattr(self._fusion, 'skin', None)
+        if skin is not None:
+            skin.forget_counts()
 
     def restart(self) -> None:
         """Forget all hands: what comes next is another recording."""
@@ -96,13 +102,11 @@ class StereoFuser:
         pairs = []
         for hand, side, disagreement in zip(hands, sides, apart):
             track = hand.track
-            if track is not None:
-                track.judge(side)
             identity = (identities or {}).get(track.track_id, default_identity) if track else default_identity
             trusted = self._trusted(left, right, hand.pair, disagreement)
             if identity is None and None in trusted:
                 identity = self._tracks.assumed_shape(track)
-            handedness = track.handedness if track is not None else ('right' if side > 0.5 else 'left')
+            handedness = track.handedness_with(side) if track is not None else ('right' if side > 0.5 else 'left')
             pairs.append(self._pair(left, right, trusted, handedness, identity))
         estimates = self._fusion.fuse(rig, pairs)
         return [self._tracked(rig, (left, right), pair, hand, estimate, side, disagreement)
@@ -161,6 +165,8 @@ class StereoFuser:
         eye_m = None if pair.both else np.zeros(3) if pair.right is None else rig.to_left(np.zeros(3))
         if eye_m is not None:
             estimate = at_held_distance(estimate, track, rig.left, eye_m, stamp_ns)
+        if hand.track is not None:
+            track.judge(side)
         track.see(estimate, stamp_ns, eye_m)
         if pair.both and disagreement <= self._conflict.clear:
             track.hold(estimate, stamp_ns)

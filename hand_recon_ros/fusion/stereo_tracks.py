@@ -48,6 +48,10 @@ class StereoTrack:
         """The side that the evidence is for."""
         return 'right' if self.right_evidence > 0 else 'left'
 
+    def handedness_with(self, right_probability: float) -> str:
+        """The side that the evidence is for, a sight's own among it."""
+        return 'right' if self._evidence(right_probability) > 0 else 'left'
+
     @property
     def measured(self) -> bool:
         """Whether both views have measured its place and scale at some time."""
@@ -64,8 +68,11 @@ class StereoTrack:
 
     def judge(self, right_probability: float) -> None:
         """Take up what a sight says about the side."""
+        self.right_evidence = self._evidence(right_probability)
+
+    def _evidence(self, right_probability: float) -> float:
         evidence = self.right_evidence + 2.0 * right_probability - 1.0
-        self.right_evidence = float(np.clip(evidence, -HANDEDNESS_MEMORY, HANDEDNESS_MEMORY))
+        return float(np.clip(evidence, -HANDEDNESS_MEMORY, HANDEDNESS_MEMORY))
 
     def see(self, estimate: HandEstimate, stamp_ns: int, eye_m: np.ndarray | None = None) -> None:
         """Take up a new fused estimate. eye_m: (3,) the only camera that sees it, left frame; None for both, which

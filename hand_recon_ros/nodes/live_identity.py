@@ -49,12 +49,17 @@ class LiveIdentity:
         self._open, self._fused = ExitStack(), []
 
     def __enter__(self) -> LiveIdentity:
-        self._open.enter_context(self._session)
+        with ExitStack() as opening:
+            self._begin(opening)
+            self._open = opening.pop_all()
+        return self
+
+    def _begin(self, opening: ExitStack) -> None:
+        opening.enter_context(self._session)
         self._session.node.create_subscription(HandMeshArray, 'hands/fused', self._fused.append, DEPTH)
         self._session.node.create_subscription(HandMeshArray, 'hands/mesh', lambda _: None, DEPTH)
         self._session.wait_until_active(180.0)      # six processes, on a machine that may be busy
         time.sleep(SETTLE_S)
-        return self
 
     def __exit__(self, *_) -> None:
         self._open.close()

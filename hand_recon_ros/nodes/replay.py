@@ -176,11 +176,15 @@ class NodesReplay(ABC):
         self._recorder, self._cameras = BagRecorder(self._session.node, self._recorded), cameras
         return time.monotonic() - began_s
 
+    def _image_readers(self) -> int:
+        """How many nodes read each image: the first one."""
+        return 1
+
     def _wait_for_subscribers(self, player: BagPlayer, cameras: tuple[CameraTopics, ...], sources: list[str],
                               told: list[str]) -> None:
         """Until every stage listens to the one before: what comes earlier would be lost on the way."""
-        # The first node reads the images, our recorder what the nodes publish.
-        listeners = Counter({**dict.fromkeys(sources, 1), **dict.fromkeys(self._recorded, 1)})
+        # Our recorder reads what the nodes publish.
+        listeners = Counter({**dict.fromkeys(sources, self._image_readers()), **dict.fromkeys(self._recorded, 1)})
         for name in self._nodes:
             stage = self.stages[name]
             listeners.update(stage.inputs)
@@ -253,6 +257,10 @@ class StereoReplay(NodesReplay):
             self._session.node.create_publisher(HandIdentityMsg, IDENTITY, LATCHED).publish(
                 identity_to_msg(self._identity, stamps_ns[0]))
         return took_s
+
+    def _image_readers(self) -> int:
+        """The fusion too where it measures the skin's disparity."""
+        return 1 + (self._parameters.get('stereo_fusion_node', {}).get('disparity') == 'true')
 
     def _cameras_of(self, bag: BagReader) -> tuple[CameraTopics, ...]:
         cameras = tuple(camera_topics(bag)[:2])

@@ -35,7 +35,7 @@ class StereoFusionNode(HandNode):
                       'weights blends the two initial meshes.', choices=('joint', 'triangulation', 'weights')),
         ParameterSpec('disparity', False, 'Method joint matches the skin between the two images too, which it then '
                       'subscribes to.'),
-        ParameterSpec('disparity_budget_ms', 40.0, 'An instant whose matching takes longer goes without it.', 'ms', 1.0,
+        ParameterSpec('disparity_budget_ms', 40.0, 'Hands of an instant whose turn comes later go without it.', 'ms', 1.0,
                       1000.0),
         ParameterSpec('image_transport', 'raw', 'How images come, with disparity: `left/image`, or '
                       '`left/image/compressed`.', choices=tuple(TRANSPORTS)),
