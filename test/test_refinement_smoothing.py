@@ -38,8 +38,8 @@ def still(estimate, count):
 @pytest.mark.parametrize('method, filtering, least_ratio, most_lag, most_error', [
     ('one_euro', None, 1.5, 0.5, 0.93), ('one_euro', OneEuro(1.2, 30.0, 1.2), 2.5, 1.3, 1.02),
     ('constant_velocity', None, 1.6, 0.4, 1.02)])
-def test_jitter_falls_at_a_small_lag_and_the_error_does_not_rise(model, moving, method, filtering, least_ratio, most_lag,
-                                                                 most_error):
+def test_jitter_falls_at_a_small_lag_and_the_error_does_not_rise(model, moving, method, filtering, least_ratio,
+                                                                 most_lag, most_error):
     true, noisy = moving
     raw = jitter_and_lag(np.stack([hand.joints_m for hand in noisy]), true)
     smoother = HandSmoother(model, method, filtering=filtering)

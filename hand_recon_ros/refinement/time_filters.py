@@ -47,8 +47,8 @@ class OneEuro:
     beta_per_m: Hz per m/s of the first three coordinates, which steer the whole vector. beta_per_rad: Hz per rad/s,
     each rotation by itself, in the tangent space of the filtered one. velocity_hz: cutoff of the velocity.
 
-    The betas were chosen on rendered pairs (stereo_desk, stereo_crossing), the other two as they were: the least jitter at
-    rest with keypoints faster than 0.3 m/s at most 1 % further off the truth than unfiltered. Smaller ones take more
+    The betas were chosen on rendered pairs (stereo_desk, stereo_crossing), the others as they were: the least jitter
+    at rest with keypoints faster than 0.3 m/s at most 1 % further off the truth than unfiltered. Smaller ones take more
     jitter but cost real moving hands much: 30 and 1.2, about the wrist, put landmarks 1.7 times as far off the labels.
     """
     least_hz: float = 1.2
