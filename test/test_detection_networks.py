@@ -151,8 +151,9 @@ def test_bad_settings_and_frames_are_refused():
 
 
 @needs_openvino
-@pytest.mark.parametrize('precision, limit', [('f32', 0.001), ('mixed', 0.0025), ('bf16', 0.008)])
-def test_hands_are_mediapipes(frames, precision, limit):
+@pytest.mark.parametrize('precision, limit, of_score', [('f32', 0.001, 0.02), ('mixed', 0.0025, 0.06),
+                                                          ('bf16', 0.008, 0.12)])
+def test_hands_are_mediapipes(frames, precision, limit, of_score):
     from hand_recon_ros.detection.hand_networks_detector import HandNetworksDetector
     for mode in ('image', 'video'):
         with HandNetworksDetector(mode, precision=precision) as ours, build_detector('mediapipe', mode) as reference:
@@ -164,7 +165,7 @@ def test_hands_are_mediapipes(frames, precision, limit):
                     # Following, small differences feed back through the next crop: twice the limit.
                     assert landmark_distance(hand, same) < limit * (1 if mode == 'image' else 2)
                     assert same.handedness == hand.handedness and same.detector == 'mediapipe'
-                    assert abs(same.handedness_score - hand.handedness_score) < (0.02 if precision == 'f32' else 0.06)
+                    assert abs(same.handedness_score - hand.handedness_score) < of_score
                     assert np.abs(same.points_m - hand.points_m).max() < (0.0015 if precision == 'f32' else 0.01)
 
 

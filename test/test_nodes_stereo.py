@@ -102,11 +102,13 @@ def test_a_hand_that_one_view_loses_goes_on_from_the_other(graph, people):
     both = until_published(graph, [sight], 200 * SECOND, 4)
     before, = msg_to_estimates(both[max(both)])
     first = max(both) + SECOND // 20
-    single = until_published(graph, [sight], first, 2, views=lambda v: [v[0], []])
+    single = until_published(graph, [sight], first, 8, views=lambda v: [v[0], []])
     after, = msg_to_estimates(single[min(single)])
+    later, = msg_to_estimates(single[max(single)])
     assert after.track_id == before.track_id
     assert np.linalg.norm(after.joints_m - true_joints(people, sight), axis=1).mean() < 0.03
-    assert after.joint_std_m.mean() > 1.5 * before.joint_std_m.mean()
+    doubts = [hand.joint_std_m.mean() for hand in (before, after, later)]
+    assert doubts[1] > 1.2 * doubts[0] and doubts[2] > 1.8 * doubts[0]      # the distance held is known worse with time
 
 
 def test_stamps_that_jump_back_go_on_and_late_ones_are_named(graph, people):

@@ -40,8 +40,9 @@ class Case:
 
 
 def cases(offsets: str, disparity: bool = True) -> tuple[Case, ...]:
-    """What is compared: one camera, the methods of fusion, joint with the skin's disparity and without any limit of time, and
-    joint on true landmarks with 1 px of noise. disparity: False for cameras that look too far apart to match skin."""
+    """What is compared: one camera, the methods of fusion, joint with the skin's disparity and without any limit of
+    time, and joint on true landmarks with 1 px of noise. disparity: False for cameras that look too far apart to
+    match skin."""
     stereo = StereoSettings(offsets=offsets)
     skin = Case('joint + disparity', replace(stereo, fusion='joint', disparity=True, disparity_budget_ms=1000.0))
     return (Case('mono', MonoSettings(offsets=offsets)),

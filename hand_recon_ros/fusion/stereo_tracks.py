@@ -15,7 +15,7 @@ HANDEDNESS_MEMORY = 10.0    # sights: so many sure ones of the other side undo w
 FIRST_SIGHT = 3.0           # sights: what a hand's first one counts for
 SETTLED = 3.0               # sights more of one side than of the other after which there is no doubt
 SHAPE_MEMORY = 30           # stereo instants over which the shape is averaged
-SHAPE_STD = 0.1             # of a track's own averaged shape, model units: held firmly, not for certain
+SHAPE_STD = 0.1             # stated of a track's own averaged shape, model units; fits hold any identity's shape
 
 
 @dataclass

@@ -33,12 +33,13 @@ class TrackAssignment:
     by how much that grows while the hand is lost. unseen_cost: of a track without a detection in a view, and of a
     detection without a track. handedness_cost: of full disagreement about handedness. split_cost: of giving a track one
     detection of two that can be one hand, and the other to another track or none. doubt_cost: of a detection without
-    score. pair_weight: on what keeps two detections from being one hand. depth_m: distance of a triangulated
-    hand from its track's prediction that weighs as one hand size; farthest_m, speed_m_s: beyond the former, which grows
-    by the latter while lost, a hand once measured by both views does not come back. crowd: a detection that continues no track and is nearer to one is that
-    hand seen a second time. again_m, again: a hand that would be new, of the side of a track that nothing continues and
-    nearer to it than that (again in the image, where one view sees it), is that hand. hidden: of two tracks' detections
-    nearer to each other, one is the hand in front read a second time, in place of the hand behind it.
+    score. pair_weight: on what keeps two detections from being one hand. depth_m: distance of a triangulated hand
+    from its track's prediction that weighs as one hand size; farthest_m, speed_m_s: beyond the former, which grows by
+    the latter while lost, a hand once measured by both views does not come back. crowd: a detection that continues no
+    track and is nearer to one is that hand seen a second time. again_m, again: a hand that would be new, of the side
+    of a track that nothing continues and nearer to it than that (again in the image, where one view sees it), is that
+    hand. hidden: of two tracks' detections nearer to each other, one is the hand in front read a second time, in
+    place of the hand behind it.
     """
     association: Association = field(default_factory=Association)
     farthest: float = 1.0

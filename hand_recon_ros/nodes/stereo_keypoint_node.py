@@ -34,10 +34,10 @@ class StereoKeypointNode(HandNode):
         ParameterSpec('max_hands', 2, 'Hands looked for.', minimum=1, maximum=8),
         ParameterSpec('min_detection_score', 0.5, 'A new hand needs at least this score.', minimum=0.0, maximum=1.0),
         ParameterSpec('min_tracking_score', 0.5, 'A followed hand is lost below this score.', minimum=0.0, maximum=1.0),
-        ParameterSpec('track_gap_s', 0.5, 'A hand unseen for longer gets a new track id.', 's', 0.0, 10.0),
+        ParameterSpec('track_gap_s', 1.0, 'A hand unseen for longer gets a new track id.', 's', 0.0, 10.0),
         ParameterSpec('threads', 1, 'CPU threads of backend openvino.', '', 1, 16),
         ParameterSpec('precision', 'auto', 'Arithmetic of backend openvino: f32, bf16 (twice as fast, landmarks 0.1 % '
-                      'of the crop off), mixed (between them), or auto: mixed where the CPU has bf16.',
+                      'of the crop off), mixed (between them), or auto: bf16 where the CPU has it.',
                       choices=('auto', 'f32', 'mixed', 'bf16')),
     )
 
