@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hand_recon_ros.estimation.posing import PosedHand
 from hand_recon_ros.estimation.viewing import nominal_camera
 from hand_recon_ros.hand_model.landmarks import Skeleton, wrist_position
 from hand_recon_ros.hand_model.mirroring import mirror_points, posed_hand
@@ -19,6 +20,14 @@ def assemble(frame: Frame, skeleton: Skeleton, hand: JaxHand, keypoints: HandKey
         rest_wrist = mirror_points(rest_wrist)
     translation = np.asarray(root_m - rest_wrist, np.float32)
     vertices, joints = posed_hand(hand, pose, shape, translation, keypoints.handedness)
+    return posed_estimate(frame, hand.model.name, keypoints, PosedHand(pose, root_m, translation, joints, vertices),
+                          shape, identity)
+
+
+def posed_estimate(frame: Frame, model_name: str, keypoints: HandKeypoints, posed: PosedHand, shape,
+                   identity: HandIdentity | None) -> HandEstimate:
+    """assemble() of a hand that is posed already, of shape (B,)."""
+    root_m = posed.root
     camera = frame.camera or nominal_camera(frame.width, frame.height)
     scale = float(np.sqrt(camera.K[0, 0] * camera.K[1, 1])) / max(float(root_m[2]), 1e-3)
     at = camera.project(np.asarray(root_m, np.float64))
@@ -26,8 +35,8 @@ def assemble(frame: Frame, skeleton: Skeleton, hand: JaxHand, keypoints: HandKey
         at = camera.K[:2, :2] @ (root_m[:2] / max(float(root_m[2]), 1e-3)) + camera.K[:2, 2]
     return HandEstimate(
         track_id=keypoints.track_id, handedness=keypoints.handedness, handedness_score=keypoints.handedness_score,
-        score=keypoints.score, model=hand.model.name, pose=pose, shape=shape, translation=translation, joints_m=joints,
-        vertices_m=vertices, weak_camera=np.array([scale, at[0], at[1]], np.float32),
+        score=keypoints.score, model=model_name, pose=posed.pose, shape=shape, translation=posed.translation,
+        joints_m=posed.joints, vertices_m=posed.vertices, weak_camera=np.array([scale, at[0], at[1]], np.float32),
         projection=PERSPECTIVE if frame.camera is not None else WEAK_PERSPECTIVE,
         identity=identity.name if identity else '',
         metric=bool(identity and identity.metric and frame.camera is not None))

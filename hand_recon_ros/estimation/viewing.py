@@ -1,11 +1,12 @@
 """From a detector's points to the camera's axes: the nominal camera of uncalibrated images, and the viewing ray."""
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
+from array_api_compat import array_namespace
 
 from hand_recon_ros.geometry.cameras import Camera
-from hand_recon_ros.geometry.placement import place_by_spread
-from hand_recon_ros.geometry.rotations import rotation_between
+from hand_recon_ros.geometry.placement import NEAREST_M
 from hand_recon_ros.hand_model.skeleton import KEYPOINT_PARENTS
 from hand_recon_ros.types import HandKeypoints
 
@@ -23,12 +24,17 @@ def nominal_camera(width: int, height: int) -> Camera:
     return Camera(width, height, K)
 
 
-def ray_rotation(point: np.ndarray) -> np.ndarray:
-    """Smallest rotation (3, 3) that turns the optical axis into the ray through a normalised point (2,).
+def ray_rotation(point):
+    """Smallest rotation (3, 3) that turns the optical axis into the ray through a normalised point (2,), NumPy or JAX.
 
     Detectors see a crop as if its centre lay on the optical axis; this brings their 3D points to the camera's axes.
     """
-    return rotation_between(np.array([0.0, 0.0, 1.0]), np.append(np.asarray(point, np.float64), 1.0))
+    xp = array_namespace(point)
+    length = (1 + point[0] * point[0] + point[1] * point[1]) ** 0.5
+    x, y, z = point[0] / length, point[1] / length, 1 / length
+    # Rodrigues about (-y, x, 0), with (1 - cos) / sin^2 = 1 / (1 + cos).
+    across = -x * y / (1 + z)
+    return xp.reshape(xp.stack([1 - x * x / (1 + z), across, x, across, 1 - y * y / (1 + z), y, -x, -y, z]), (3, 3))
 
 
 def image_plane_points(points_px: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
@@ -55,18 +61,35 @@ def camera_axes_points(keypoints: HandKeypoints, camera: Camera, weak: bool) -> 
     return points @ ray_rotation(image_plane_points(centre[None], camera)[0][0]).T
 
 
-def lifted_points(keypoints: HandKeypoints, camera: Camera, weak: bool, bone_lengths_m: np.ndarray) -> np.ndarray:
-    """Points (21, 3) in the camera's axes that project onto the detected pixels, at the depths of the 3D points.
+def sight_of(keypoints: HandKeypoints, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks (21, 2) and the middle of the box (2,) on the normalised plane, as image_plane_points."""
+    middle = (keypoints.box_px[:2] + keypoints.box_px[2:]) / 2
+    points, _ = image_plane_points(np.concatenate([keypoints.points_px, middle[None]]), camera)
+    return points[:21], points[21]
+
+
+def lifted_points(points, image_points, weak: bool, bone_lengths_m):
+    """Points (21, 3) in the camera's axes that project onto image_points, at the depths of the 3D points; traceable.
 
     A detector's 2D and 3D heads disagree by up to a third of the hand in steep views, and its 2D is the better one: from
     these points, inverse kinematics starts the tailor in the wrong basin on 3 of 360 real frames, from the 3D points
-    alone on 44. bone_lengths_m: (20,) of the mean hand, which set the size. The 3D points must be there.
+    alone on 44. points: (21, 3) the detector's, in the camera's axes. image_points: (21, 2) on the normalised plane.
+    bone_lengths_m: (20,) of the mean hand, which set the size.
     """
-    points = camera_axes_points(keypoints, camera, weak)
-    lengths = np.linalg.norm(points[CHILDREN] - points[PARENTS], axis=1)
-    points = points * np.median(bone_lengths_m / np.maximum(lengths, 1e-4))
-    image_points, _ = image_plane_points(keypoints.points_px, camera)
-    depth = (points + place_by_spread(points, image_points))[:, 2]
+    lengths = jnp.linalg.norm(points[CHILDREN] - points[PARENTS], axis=1)
+    points = points * jnp.median(bone_lengths_m / jnp.maximum(lengths, 1e-4))
+    depth = (points + placed_by_spread(points, image_points))[:, 2]
     # Parallel rays for weak perspective: all points as wide apart as at the mean depth.
-    reach = np.full(21, depth.mean()) if weak else depth
-    return np.concatenate([image_points * reach[:, None], depth[:, None]], axis=1)
+    reach = jnp.full(21, depth.mean()) if weak else depth
+    return jnp.concatenate([image_points * reach[:, None], depth[:, None]], axis=1)
+
+
+def placed_by_spread(points_m, image_points):
+    """geometry.placement.place_by_spread, traceable: translation (3,) of points (N, 3) m seen at (N, 2), which the caller
+    knows to be apart."""
+    centre, image_centre = points_m.mean(0), image_points.mean(0)
+    spread = ((points_m[:, :2] - centre[:2]) ** 2).sum()
+    image_spread = ((image_points - image_centre) ** 2).sum()
+    nearest = NEAREST_M + centre[2] - points_m[:, 2].min()
+    depth = jnp.maximum(jnp.sqrt(spread / image_spread), nearest)
+    return jnp.append(image_centre, 1.0) * depth - centre
