@@ -9,6 +9,7 @@ from test_fusion_hands import INSTANT_NS, hand, later, rig_of, truth, views_of
 from hand_recon_ros.fusion.stereo_fuser import StereoFuser, View
 from hand_recon_ros.fusion.view_conflict import ViewConflict
 from hand_recon_ros.fusion.view_noise import ViewNoise
+from hand_recon_ros.geometry.rigs import epipolar_residual_px
 
 
 @pytest.fixture(scope='module')
@@ -31,12 +32,14 @@ def test_disagreement_is_counted_in_what_the_rig_lets_expect():
     rig, noise = rig_of(), ViewNoise()
     left, right = views_of(rig, {'right': truth()[0]})
     seen = left.keypoints[0], right.keypoints[0]
-    assert ViewConflict.disagreement(rig, noise, *seen) < 0.01
+    middle = truth()[0].mean(0)
+    apart = lambda *hands: ViewConflict.disagreement(       # noqa: E731
+        rig, noise, *hands, epipolar_residual_px(rig, *(hand.points_px for hand in hands)), middle)
+    assert apart(*seen) < 0.01
     size = 0.5 * (seen[0].box_size_px + seen[1].box_size_px)
     lowered = replace(seen[1], points_px=seen[1].points_px + [0, 0.05 * size])
-    found = ViewConflict.disagreement(rig, noise, seen[0], lowered)
+    found = apart(seen[0], lowered)
     # 5 % of the hand, against 2.5 % * 0.9 of each view and their correlation along y.
-    middle = truth()[0].mean(0)
     expected = 0.05 / (0.025 * 0.9 * np.sqrt(2 * (1 - noise.correlation(rig, middle)[1])))
     assert found == pytest.approx(expected, rel=0.03)
 

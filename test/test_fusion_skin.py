@@ -114,7 +114,7 @@ def pair_of(rig, frames, pose, joints, handedness='right'):
         keypoints = HandKeypoints(handedness, 1.0, 1.0, np.concatenate([points_px.min(0), points_px.max(0)]), points_px,
                                   np.ones(21), local - local[0])
         views.append(ViewHand(frame, keypoints, estimator.estimate(frame, keypoints)))
-    return HandPair(*views, tuple(frames))
+    return HandPair(*views, tuple(frames), middle_m=joints.mean(0))
 
 
 def farther(points, by_m):

@@ -54,7 +54,7 @@ class ClosedFormIk:
             raise ValueError(f'identity {identity.name!r}: for model {identity.model!r}, expected {self._model.name!r}')
         weak = frame.camera is None
         camera = nominal_camera(frame.width, frame.height) if weak else frame.camera
-        image_points, middle = sight_of(keypoints, camera)
+        image_points, _, middle = sight_of(keypoints, camera)
         for name, points in (('points_px', image_points), ('points_m', keypoints.points_m[PALM])):
             if ((points - points.mean(0)) ** 2).sum() <= NO_SPREAD:
                 raise ValueError(f'{name}: all in one place, expected points apart from each other')

@@ -20,7 +20,8 @@ CHAIN_POINTS = np.array([[5, 6, 7, 8], [9, 10, 11, 12], [17, 18, 19, 20], [13, 1
 class InverseKinematics:
     """Closed-form inverse kinematics for one hand model and one detector's landmark definition.
 
-    rest_landmarks: (21, 3) of the mean hand at rest. axes: (15, 3, 3), see hand_model.anatomy. lower, upper: (15, 3) rad.
+    rest_landmarks: (21, 3) of the mean hand at rest. axes: (15, 3, 3), see hand_model.anatomy. lower, upper: (15, 3)
+    rad.
     """
     rest_landmarks: np.ndarray
     axes: np.ndarray

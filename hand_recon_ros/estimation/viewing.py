@@ -50,30 +50,20 @@ def image_plane_points(points_px: np.ndarray, camera: Camera) -> tuple[np.ndarra
     return np.where(reached[:, None], points, pinhole), reached
 
 
-def camera_axes_points(keypoints: HandKeypoints, camera: Camera, weak: bool) -> np.ndarray | None:
-    """The detector's 3D points (21, 3) in the camera's axes, or None where it gave none."""
-    if keypoints.points_m is None:
-        return None
-    points = np.asarray(keypoints.points_m, np.float64)
-    if weak:
-        return points
-    centre = (keypoints.box_px[:2] + keypoints.box_px[2:]) / 2
-    return points @ ray_rotation(image_plane_points(centre[None], camera)[0][0]).T
-
-
-def sight_of(keypoints: HandKeypoints, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """Landmarks (21, 2) and the middle of the box (2,) on the normalised plane, as image_plane_points."""
+def sight_of(keypoints: HandKeypoints, camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Landmarks (21, 2) on the normalised plane and whether the lens model reaches them (21,), as image_plane_points,
+    and the middle of the box (2,), whose ray the detector's 3D points look along (ray_rotation)."""
     middle = (keypoints.box_px[:2] + keypoints.box_px[2:]) / 2
-    points, _ = image_plane_points(np.concatenate([keypoints.points_px, middle[None]]), camera)
-    return points[:21], points[21]
+    points, reached = image_plane_points(np.concatenate([keypoints.points_px, middle[None]]), camera)
+    return points[:21], reached[:21], points[21]
 
 
 def lifted_points(points, image_points, weak: bool, bone_lengths_m):
     """Points (21, 3) in the camera's axes that project onto image_points, at the depths of the 3D points; traceable.
 
-    A detector's 2D and 3D heads disagree by up to a third of the hand in steep views, and its 2D is the better one: from
-    these points, inverse kinematics starts the tailor in the wrong basin on 3 of 360 real frames, from the 3D points
-    alone on 44. points: (21, 3) the detector's, in the camera's axes. image_points: (21, 2) on the normalised plane.
+    A detector's 2D and 3D heads disagree by up to a third of the hand in steep views, and its 2D is the better one:
+    from these points, inverse kinematics starts the tailor in the wrong basin on 3 of 360 real frames, from the 3D
+    points alone on 44. points: (21, 3) the detector's, in the camera's axes. image_points: (21, 2) on the normalised plane.
     bone_lengths_m: (20,) of the mean hand, which set the size.
     """
     lengths = jnp.linalg.norm(points[CHILDREN] - points[PARENTS], axis=1)
@@ -85,8 +75,8 @@ def lifted_points(points, image_points, weak: bool, bone_lengths_m):
 
 
 def placed_by_spread(points_m, image_points):
-    """geometry.placement.place_by_spread, traceable: translation (3,) of points (N, 3) m seen at (N, 2), which the caller
-    knows to be apart."""
+    """geometry.placement.place_by_spread, traceable: translation (3,) of points (N, 3) m seen at (N, 2), which the
+    caller knows to be apart."""
     centre, image_centre = points_m.mean(0), image_points.mean(0)
     spread = ((points_m[:, :2] - centre[:2]) ** 2).sum()
     image_spread = ((image_points - image_centre) ** 2).sum()

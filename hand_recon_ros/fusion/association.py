@@ -8,11 +8,12 @@ from scipy.optimize import linear_sum_assignment
 
 from hand_recon_ros.detection.ray_meeting import meet
 from hand_recon_ros.detection.tracking import right_probability
-from hand_recon_ros.geometry.rigs import StereoRig, epipolar_residual_px
+from hand_recon_ros.geometry.rigs import StereoRig, plane_residual_px
 from hand_recon_ros.types import HandKeypoints
 
 # Bones of the rigid palm: wrist to the four knuckles, whose true lengths differ little between people.
 PALM = ((0, 5), (0, 9), (0, 13), (0, 17))
+PALM_POINTS = np.array([0, 5, 9, 13, 17])
 
 
 @dataclass(frozen=True)
@@ -45,27 +46,27 @@ class Association:
 
     def costs(self, rig: StereoRig, left: list[HandKeypoints], right: list[HandKeypoints]) -> np.ndarray:
         """cost() of every hand of the left view with every one of the right: (L, R), triangulated all at once."""
-        costs, near = np.full((len(left), len(right)), np.inf), []
-        for row, one in enumerate(left):
-            for column, other in enumerate(right):
-                size = max(min(one.box_size_px, other.box_size_px), 1e-6)
-                residual = epipolar_residual_px(rig, one.points_px, other.points_px)
-                away = float(np.abs(residual).mean()) / size if np.isfinite(residual).all() else np.inf
-                if away <= self.epipolar_limit:
-                    near.append((row, column, away))
-        if not near:
+        costs = np.full((len(left), len(right)), np.inf)
+        if not costs.size:
             return costs
-        points, _ = meet(rig, np.stack([left[row].points_px for row, _, _ in near]),
-                         np.stack([right[column].points_px for _, column, _ in near]))
-        for (row, column, away), hand in zip(near, points):
-            costs[row, column] = away + self._unlikeness(hand, left[row], right[column])
+        left_px, right_px = (np.stack([hand.points_px for hand in hands]) for hands in (left, right))
+        residuals = plane_residual_px(rig, rig.left.normalise(left_px)[:, None], rig.right.normalise(right_px))
+        sizes = np.minimum.outer([hand.box_size_px for hand in left], [hand.box_size_px for hand in right])
+        away = np.abs(residuals).mean(-1) / np.maximum(sizes, 1e-6)
+        # False for NaN too: landmarks that the lens model does not reach.
+        near = np.argwhere(away <= self.epipolar_limit)
+        if not len(near):
+            return costs
+        palms, _ = meet(rig, *(px[rows[:, None], PALM_POINTS] for px, rows in zip((left_px, right_px), near.T)))
+        for (row, column), palm in zip(near, palms):
+            costs[row, column] = away[row, column] + self._unlikeness(palm, left[row], right[column])
         return costs
 
     def _unlikeness(self, points, left: HandKeypoints, right: HandKeypoints) -> float:
-        """What the palm of the triangulated points (21, 3) and the handedness add to the cost."""
-        if not np.isfinite(points[[0, 5, 9, 13, 17]]).all():
+        """What the triangulated PALM_POINTS (5, 3) and the handedness add to the cost."""
+        if not np.isfinite(points).all():
             return np.inf
-        palm = np.mean([np.linalg.norm(points[a] - points[b]) for a, b in PALM])
+        palm = np.linalg.norm(points[1:] - points[0], axis=1).mean()
         ratio = abs(np.log(max(palm, 1e-6) / self.palm_m)) / np.log(self.size_limit)
         if ratio > 1.0:
             return np.inf

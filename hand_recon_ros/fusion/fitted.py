@@ -5,19 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from hand_recon_ros.estimation.assembly import assemble
+from hand_recon_ros.estimation.assembly import posed_estimate
+from hand_recon_ros.estimation.posing import HandPoser
 from hand_recon_ros.fusion.compiled_fit import Fits
 from hand_recon_ros.fusion.hand_pairs import HandPair
 from hand_recon_ros.fusion.view_noise import ViewNoise
 from hand_recon_ros.geometry.rigs import StereoRig
-from hand_recon_ros.hand_model.landmarks import Skeleton
 from hand_recon_ros.hand_model.mirroring import mirror_points
-from hand_recon_ros.hand_model.parameters import HandParameters, to_pose
-from hand_recon_ros.hand_model.skinning_jax import JaxHand
+from hand_recon_ros.hand_model.parameters import HandParameters
 from hand_recon_ros.types import HandEstimate
 
 
-def fitted_estimate(rig: StereoRig, pair: HandPair, fits: Fits, row: int, skeleton: Skeleton, hand: JaxHand,
+def fitted_estimate(rig: StereoRig, pair: HandPair, fits: Fits, row: int, model_name: str, poser: HandPoser,
                     noise: ViewNoise) -> HandEstimate:
     """Estimate of the row-th fit, left optical frame. ValueError when the fit is not finite."""
     keypoints = max(pair.views, key=lambda view: view.keypoints.score).keypoints
@@ -25,8 +24,8 @@ def fitted_estimate(rig: StereoRig, pair: HandPair, fits: Fits, row: int, skelet
         raise ValueError(f'track {keypoints.track_id}: the fit of both views is not finite, expected finite keypoints '
                          'in front of the cameras')
     parameters = HandParameters(*(leaf[row] for leaf in fits.parameters))
-    pose, root = to_pose(parameters, skeleton.axes, keypoints.handedness)
-    estimate = assemble(pair.frames[0], skeleton, hand, keypoints, pose, parameters.shape, root, pair.identity)
+    estimate = posed_estimate(pair.frames[0], model_name, keypoints, poser(parameters, keypoints.handedness),
+                              parameters.shape, pair.identity)
     variance = np.trace(fits.covariance[row], axis1=-2, axis2=-1) / 3
     landmarks = np.asarray(fits.landmarks[row], np.float64)
     if keypoints.handedness == 'left':

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hand_recon_ros.detection.ray_meeting import meet
 from hand_recon_ros.fusion.observations import mirrored_rig
 from hand_recon_ros.geometry.rigs import StereoRig
 from hand_recon_ros.hand_model.mirroring import mirror_points
@@ -25,12 +24,14 @@ class ViewHand:
 class HandPair:
     """left, right: the sights, None where a camera does not see the hand; at least one is there.
 
-    frames: of both cameras, the one without the hand included. identity: whose shape to hold, or None.
+    frames: of both cameras, the one without the hand included. identity: whose shape to hold, or None. middle_m: (3,)
+    where the middles of both detections meet, left frame; None where one view alone sees the hand, or they do not.
     """
     left: ViewHand | None
     right: ViewHand | None
     frames: tuple[Frame, Frame]
     identity: HandIdentity | None = None
+    middle_m: np.ndarray | None = None
 
     def __post_init__(self):
         if self.left is None and self.right is None:
@@ -68,11 +69,9 @@ def start(pair: HandPair, rig: StereoRig, axes: np.ndarray) -> HandParameters:
             rotation=np.float32(rotation.T @ parameters.rotation),
             root=np.float32(rotation.T @ (np.asarray(parameters.root, np.float64) - translation)))
         joints = rig.to_left(joints)
-    if pair.both:
+    if pair.middle_m is not None:
         # The middles of both detections are far steadier than single landmarks, and no landmark definition matters.
-        middle, _ = meet(rig, *(keypoints.points_px.mean(0) for keypoints in pair.keypoints))
-        if np.isfinite(middle).all():
-            move = middle - joints.mean(0)
-            parameters = parameters._replace(root=np.float32(
-                parameters.root + (mirror_points(move) if estimate.handedness == 'left' else move)))
+        move = pair.middle_m - joints.mean(0)
+        parameters = parameters._replace(root=np.float32(
+            parameters.root + (mirror_points(move) if estimate.handedness == 'left' else move)))
     return parameters

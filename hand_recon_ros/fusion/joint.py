@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hand_recon_ros.estimation.posing import HandPoser
 from hand_recon_ros.fusion.fitted import fitted_estimate
 from hand_recon_ros.fusion.hand_pairs import HandPair, start
 from hand_recon_ros.fusion.compiled_fit import CompiledFit
@@ -27,9 +28,10 @@ class JointFusion:
     def __init__(self, model: HandModel, offsets_m=None, noise: ViewNoise = ViewNoise(), max_hands: int = 2,
                  disparity: SkinSettings | None = None):
         self._model, self._noise = model, noise
-        self._skeleton, self._hand = build_skeleton(model, offsets_m), JaxHand(model)
+        self._skeleton = build_skeleton(model, offsets_m)
+        self._poser = HandPoser(model, self._skeleton)
         self._fit = CompiledFit(self._skeleton, ReprojectionEnergy(), max_hands)
-        self.skin = None if disparity is None else SkinTerm(model, self._skeleton, self._hand, max_hands, disparity)
+        self.skin = None if disparity is None else SkinTerm(model, self._skeleton, JaxHand(model), max_hands, disparity)
 
     def fuse(self, rig: StereoRig, pairs: list[HandPair]) -> list[HandEstimate]:
         """One estimate a pair, in the left optical frame. ValueError when a fit is not finite."""
@@ -42,5 +44,5 @@ class JointFusion:
         fits = self._fit(starts, observations)
         if self.skin is not None:
             fits = self.skin.refine(rig, pairs, fits, observations)
-        return [fitted_estimate(rig, pair, fits, row, self._skeleton, self._hand, self._noise)
+        return [fitted_estimate(rig, pair, fits, row, self._model.name, self._poser, self._noise)
                 for row, pair in enumerate(pairs)]

@@ -98,7 +98,8 @@ class StereoFuser:
         hands = self._assignment.assign(rig, left.keypoints, right.keypoints, self._tracks.tracks, stamp_ns,
                                         self._max_hands)
         sides = [self._right_probability((left, right), hand) for hand in hands]
-        apart = [self._disagreement(rig, left, right, hand.pair) for hand in hands]
+        residuals = [self._residual_px(rig, left, right, hand.pair) for hand in hands]
+        apart = [self._disagreement(rig, left, right, hand, residual) for hand, residual in zip(hands, residuals)]
         pairs = []
         for hand, side, disagreement in zip(hands, sides, apart):
             track = hand.track
@@ -107,10 +108,11 @@ class StereoFuser:
             if identity is None and None in trusted:
                 identity = self._tracks.assumed_shape(track)
             handedness = track.handedness_with(side) if track is not None else ('right' if side > 0.5 else 'left')
-            pairs.append(self._pair(left, right, trusted, handedness, identity))
+            pairs.append(self._pair(left, right, trusted, handedness, identity, hand.middle_m))
         estimates = self._fusion.fuse(rig, pairs)
-        return [self._tracked(rig, (left, right), pair, hand, estimate, side, disagreement)
-                for pair, hand, estimate, side, disagreement in zip(pairs, hands, estimates, sides, apart)
+        return [self._tracked(rig, stamp_ns, pair, hand, estimate, side, residual, disagreement)
+                for pair, hand, estimate, side, residual, disagreement
+                in zip(pairs, hands, estimates, sides, residuals, apart)
                 if self._believable(hand, pair, estimate, stamp_ns)]
 
     def _believable(self, hand: Assigned, pair: HandPair, estimate: HandEstimate, stamp_ns: int) -> bool:
@@ -130,11 +132,19 @@ class StereoFuser:
             return None, pair[1]
         return pair[0], None
 
-    def _disagreement(self, rig: StereoRig, left: View, right: View, pair: Pair) -> float:
-        """How far the two views are from agreeing about a hand, 0 where one alone sees it."""
+    @staticmethod
+    def _residual_px(rig: StereoRig, left: View, right: View, pair: Pair) -> np.ndarray | None:
+        """(21,) epipolar residuals of a hand that both views see, else None."""
         if None in pair:
+            return None
+        return epipolar_residual_px(rig, left.keypoints[pair[0]].points_px, right.keypoints[pair[1]].points_px)
+
+    def _disagreement(self, rig: StereoRig, left: View, right: View, hand: Assigned, residual_px) -> float:
+        """How far the two views are from agreeing about a hand, 0 where one alone sees it."""
+        if residual_px is None:
             return 0.0
-        return self._conflict.disagreement(rig, self._noise, left.keypoints[pair[0]], right.keypoints[pair[1]])
+        seen = left.keypoints[hand.pair[0]], right.keypoints[hand.pair[1]]
+        return self._conflict.disagreement(rig, self._noise, *seen, residual_px, hand.middle_m)
 
     @staticmethod
     def _right_probability(views: tuple[View, View], hand: Assigned) -> float:
@@ -142,7 +152,7 @@ class StereoFuser:
         seen = [view.keypoints[k] for view, k in zip(views, hand.pair) if k is not None]
         return float(np.mean([right_probability(keypoints) for keypoints in seen]))
 
-    def _pair(self, left, right, indices, handedness, identity) -> HandPair:
+    def _pair(self, left, right, indices, handedness, identity, middle_m) -> HandPair:
         views = []
         for view, index in zip((left, right), indices):
             if index is None:
@@ -155,12 +165,11 @@ class StereoFuser:
                 views.append(ViewHand(view.frame, keypoints, self._estimator.estimate(view.frame, keypoints, identity)))
                 continue
             views.append(ViewHand(view.frame, keypoints, view.estimates[index]))
-        return HandPair(*views, (left.frame, right.frame), identity)
+        return HandPair(*views, (left.frame, right.frame), identity, None if None in indices else middle_m)
 
-    def _tracked(self, rig: StereoRig, views: tuple[View, View], pair: HandPair, hand: Assigned, estimate: HandEstimate,
-                 side: float, disagreement: float) -> FusedHand:
+    def _tracked(self, rig: StereoRig, stamp_ns: int, pair: HandPair, hand: Assigned, estimate: HandEstimate,
+                 side: float, residual_px: np.ndarray | None, disagreement: float) -> FusedHand:
         """The estimate under its track's id, and the track brought up to date."""
-        stamp_ns = views[0].frame.stamp_ns
         track: StereoTrack = hand.track or self._tracks.add(estimate, stamp_ns, side)
         eye_m = None if pair.both else np.zeros(3) if pair.right is None else rig.to_left(np.zeros(3))
         if eye_m is not None:
@@ -170,10 +179,7 @@ class StereoFuser:
         track.see(estimate, stamp_ns, eye_m)
         if pair.both and disagreement <= self._conflict.clear:
             track.hold(estimate, stamp_ns)
-        epipolar = float('nan')
-        if None not in hand.pair:
-            points = (view.keypoints[k].points_px for view, k in zip(views, hand.pair))
-            epipolar = float(np.median(np.abs(epipolar_residual_px(rig, *points))))
+        epipolar = float('nan') if residual_px is None else float(np.median(np.abs(residual_px)))
         sure = track.right_probability if estimate.handedness == 'right' else 1.0 - track.right_probability
         return FusedHand(replace(estimate, track_id=track.track_id, handedness_score=sure), hand.pair, epipolar,
                          not pair.both)

@@ -16,13 +16,18 @@ from hand_recon_ros.geometry.rigs import StereoRig
 from hand_recon_ros.types import HandKeypoints
 
 Pair = tuple[int | None, int | None]
+UNKNOWN = np.full(3, np.nan)
 
 
 @dataclass(frozen=True)
 class Assigned:
-    """One hand of the instant: indices into the left and right view's lists, and its track, None for a new one."""
+    """One hand of the instant: indices into the left and right view's lists, and its track, None for a new one.
+
+    middle_m: (3,) where the middles of both detections meet, left frame; None for one view, and where they do not.
+    """
     pair: Pair
     track: StereoTrack | None
+    middle_m: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -67,15 +72,16 @@ class TrackAssignment:
         options = [self._options(views, track, stamp_ns, distances, pair_costs, middles)
                    for track, distances in zip(tracks, away)]
         chosen = self._in_front(views, away, _least(options, self.split_cost * np.isfinite(pair_costs)))
-        continued = [Assigned(pair, track) for pair, track in zip(chosen, tracks) if pair != (None, None)]
+        continued = [Assigned(pair, track, middles.get(pair)) for pair, track in zip(chosen, tracks)
+                     if pair != (None, None)]
         taken = [{hand.pair[view] for hand in continued} for view in (0, 1)]
         free = [[k for k in range(len(views[view])) if k not in taken[view]
                  and all(distances[view][k] >= self.crowd for distances in away)] for view in (0, 1)]
         new = self._new(rig, views, free)[:max(most - len(continued), 0)]
         lost = [(track, distances) for track, distances, pair in zip(tracks, away, chosen) if pair == (None, None)]
-        return continued + self._found_again(rig, views, new, lost, stamp_ns)
+        return continued + self._found_again(views, new, lost, middles, stamp_ns)
 
-    def _found_again(self, rig, views, new: list[Pair], lost, stamp_ns: int) -> list[Assigned]:
+    def _found_again(self, views, new: list[Pair], lost, middles, stamp_ns: int) -> list[Assigned]:
         """The hands under the lost tracks of their side that they are not too far from, the others as new ones."""
         costs = np.full((len(new), len(lost)), np.inf)
         for row, pair in enumerate(new):
@@ -84,15 +90,15 @@ class TrackAssignment:
             for column, (track, distances) in enumerate(lost):
                 cost = np.mean([distances[view][k] for view, k in seen]) / self.again
                 if track.measured and None not in pair:
-                    middle, _ = meet(rig, *(views[view][k].points_px.mean(0) for view, k in seen))
                     reach_m = self.again_m + self.speed_m_s * track.lost_s(stamp_ns)
+                    middle = middles.get(pair, UNKNOWN)
                     cost = float(np.linalg.norm(middle - track.predicted_m(stamp_ns).mean(0))) / reach_m
                 if cost <= 1.0 and abs(side - track.right_probability) < 0.5:
                     costs[row, column] = cost
         forbidden = 1e3
         rows, columns = linear_sum_assignment(np.where(np.isfinite(costs), costs, forbidden))
         again = {int(r): lost[c][0] for r, c in zip(rows, columns) if np.isfinite(costs[r, c])}
-        return [Assigned(pair, again.get(row)) for row, pair in enumerate(new)]
+        return [Assigned(pair, again.get(row), middles.get(pair)) for row, pair in enumerate(new)]
 
     def _away(self, rig: StereoRig, views, track: StereoTrack, stamp_ns: int) -> list[np.ndarray]:
         """Of every detection of each view: mean landmark distance from the track's prediction; inf where unknown."""
@@ -131,8 +137,8 @@ class TrackAssignment:
         options += [(cost - gain, (k, None)) for k, cost in enumerate(likely[0])]
         options += [(cost - gain, (None, k)) for k, cost in enumerate(likely[1])]
         predicted = track.predicted_m(stamp_ns).mean(0)
-        for (row, column), middle in middles.items():
-            off_m = float(np.linalg.norm(middle - predicted))
+        for row, column in np.argwhere(np.isfinite(pair_costs)).tolist():
+            off_m = float(np.linalg.norm(middles.get((row, column), UNKNOWN) - predicted))
             if track.measured and not off_m <= self.reach_m(lost_s):
                 continue
             cost = likely[0][row] + likely[1][column] + self.pair_weight * pair_costs[row, column]
@@ -155,12 +161,14 @@ class TrackAssignment:
 
 
 def _middles(rig: StereoRig, views, pairs) -> dict[Pair, np.ndarray]:
-    """Where the middles of both detections of each pair (N, 2) of indices meet, (3,) m, left frame."""
+    """Where the middles of both detections of each pair (N, 2) of indices meet, (3,) m, left frame; none where they do
+    not."""
     if not len(pairs):
         return {}
     points, _ = meet(rig, *(np.stack([seen[k].points_px.mean(0) for k in column])
                             for seen, column in zip(views, pairs.T)))
-    return {(int(row), int(column)): point for (row, column), point in zip(pairs, points)}
+    return {(int(row), int(column)): point for (row, column), point in zip(pairs, points)
+            if np.isfinite(point).all()}
 
 
 def _least(options: list[list[tuple[float, Pair]]], split_costs: np.ndarray) -> list[Pair]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from hand_recon_ros.detection.ray_meeting import meet
+from hand_recon_ros.estimation.posing import HandPoser
 from hand_recon_ros.fusion.compiled_fit import CompiledFit
 from hand_recon_ros.fusion.energy import PointEnergy, PointObservation
 from hand_recon_ros.fusion.fitted import fitted_estimate
@@ -14,7 +15,6 @@ from hand_recon_ros.geometry.rigs import StereoRig
 from hand_recon_ros.hand_model.landmarks import build_skeleton
 from hand_recon_ros.hand_model.mirroring import mirror_points
 from hand_recon_ros.hand_model.model import HandModel
-from hand_recon_ros.hand_model.skinning_jax import JaxHand
 from hand_recon_ros.refinement.observations import observe
 from hand_recon_ros.types import HandEstimate
 
@@ -31,7 +31,8 @@ class TriangulationFusion:
 
     def __init__(self, model: HandModel, offsets_m=None, noise: ViewNoise = ViewNoise(), max_hands: int = 2):
         self._model, self._noise = model, noise
-        self._skeleton, self._hand = build_skeleton(model, offsets_m), JaxHand(model)
+        self._skeleton = build_skeleton(model, offsets_m)
+        self._poser = HandPoser(model, self._skeleton)
         self._fit = CompiledFit(self._skeleton, PointEnergy(), max_hands)
         self._single = JointFusion(model, offsets_m, noise, max_hands)
 
@@ -42,7 +43,7 @@ class TriangulationFusion:
         if both:
             fits = self._fit([start(pair, rig, self._skeleton.axes) for pair in both],
                              [self._observe(rig, pair) for pair in both])
-            fused = {id(pair): fitted_estimate(rig, pair, fits, row, self._skeleton, self._hand, self._noise)
+            fused = {id(pair): fitted_estimate(rig, pair, fits, row, self._model.name, self._poser, self._noise)
                      for row, pair in enumerate(both)}
         single = [pair for pair in pairs if not pair.both]
         fused |= {id(pair): estimate for pair, estimate in zip(single, self._single.fuse(rig, single))}

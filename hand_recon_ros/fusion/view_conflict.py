@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hand_recon_ros.detection.ray_meeting import meet
 from hand_recon_ros.fusion.view_noise import ViewNoise
-from hand_recon_ros.geometry.rigs import StereoRig, epipolar_residual_px
+from hand_recon_ros.geometry.rigs import StereoRig
 from hand_recon_ros.refinement.observations import LANDMARK_FACTORS, RELATIVE_SIGMA
 from hand_recon_ros.types import HandKeypoints
 
@@ -28,15 +27,15 @@ class ViewConflict:
             raise ValueError(f'clear, limit: {self.clear!r}, {self.limit!r}, expected 0 < clear <= limit')
 
     @staticmethod
-    def disagreement(rig: StereoRig, noise: ViewNoise, left: HandKeypoints, right: HandKeypoints) -> float:
+    def disagreement(rig: StereoRig, noise: ViewNoise, left: HandKeypoints, right: HandKeypoints,
+                     residual_px: np.ndarray, middle_m: np.ndarray | None) -> float:
         """Median distance of like landmarks from each other's epipolar lines, in the standard deviations that `noise`
-        expects of it; 0 where the rays do not meet."""
-        middle, _ = meet(rig, left.points_px.mean(0), right.points_px.mean(0))
-        if not np.isfinite(middle).all():
+        expects of it; 0 where the rays do not meet. residual_px: (21,) geometry.rigs.epipolar_residual_px of the two.
+        middle_m: (3,) where their middles meet, None where they do not."""
+        if middle_m is None:
             return 0.0
-        across = noise.correlation(rig, middle)[1]
+        across = noise.correlation(rig, middle_m)[1]
         size = 0.5 * (left.box_size_px + right.box_size_px)
         # Half the variance of the difference across the lines: the residual is shared out between both images.
         expected = RELATIVE_SIGMA * size * LANDMARK_FACTORS * np.sqrt(1.0 - across)
-        residual = np.abs(epipolar_residual_px(rig, left.points_px, right.points_px))
-        return float(np.nan_to_num(np.median(residual / np.maximum(expected, 1e-6))))
+        return float(np.nan_to_num(np.median(np.abs(residual_px) / np.maximum(expected, 1e-6))))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hand_recon_ros.estimation.viewing import CHILDREN, PARENTS, camera_axes_points, image_plane_points, nominal_camera
+from hand_recon_ros.estimation.viewing import CHILDREN, PARENTS, nominal_camera, ray_rotation, sight_of
 from hand_recon_ros.hand_model.mirroring import mirror_image_points, mirror_points
 from hand_recon_ros.types import Frame, HandIdentity, HandKeypoints
 
@@ -44,11 +44,13 @@ def observe(frame: Frame, keypoints: HandKeypoints, shape_count: int, identity: 
     """
     weak = frame.camera is None
     camera = nominal_camera(frame.width, frame.height) if weak else frame.camera
-    points, reached = image_plane_points(keypoints.points_px, camera)
+    points, reached, middle = sight_of(keypoints, camera)
     directions, direction_weights = np.zeros((20, 3)), np.zeros(20)
-    points_3d = camera_axes_points(keypoints, camera, weak)
-    if points_3d is not None:
-        bones = points_3d[CHILDREN] - points_3d[PARENTS]
+    if keypoints.points_m is not None:
+        points_m = np.asarray(keypoints.points_m, np.float64)
+        bones = points_m[CHILDREN] - points_m[PARENTS]
+        if not weak:
+            bones = bones @ ray_rotation(middle).T
         lengths = np.linalg.norm(bones, axis=1)
         direction_weights = (lengths > 1e-4).astype(float)
         directions = bones / np.maximum(lengths, 1e-4)[:, None]

@@ -69,10 +69,10 @@ class OneEuro:
         of gain a."""
         share = _gain(self.velocity_hz, elapsed_s)
         moved = position - state.position
-        turned = tangent_between(state.rotations, rotations)
+        turned, turned_since = tangent_between(np.stack([state.rotations, state.seen[1]]), rotations)
         # From one input to the next: against the filtered state the filter's own lag would count as motion.
         speed = state.speed + share * ((position - state.seen[0]) / elapsed_s - state.speed)
-        turning = state.turning + share * (tangent_between(state.seen[1], rotations) / elapsed_s - state.turning)
+        turning = state.turning + share * (turned_since / elapsed_s - state.turning)
         gain = _gain(self.least_hz + self.beta_per_m * np.linalg.norm(speed[:3]), elapsed_s)
         gains = _gain(self.least_hz + self.beta_per_rad * np.linalg.norm(turning, axis=-1, keepdims=True), elapsed_s)
         state = State(state.position + gain * moved, state.rotations @ axis_angle_to_matrix(gains * turned), speed,
