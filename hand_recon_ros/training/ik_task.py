@@ -1,0 +1,99 @@
+"""Training IKNet: exact pairs drawn on the fly for its rotations, a detector's own points for its robustness."""
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import torch
+
+from hand_recon_ros.geometry.rotations import matrix_to_quaternion, quaternion_to_matrix
+from hand_recon_ros.hand_model.model import HandModel
+from hand_recon_ros.hand_model.skeleton import KEYPOINT_JOINTS
+from hand_recon_ros.networks.forward_kinematics import JOINT_KEYPOINTS, LandmarkKinematics
+from hand_recon_ros.networks.ik_net import ROOT, IkNet, ik_inputs
+from hand_recon_ros.training.detector_points import DetectorPoints
+from hand_recon_ros.training.draws import generator
+from hand_recon_ros.training.ik_losses import IkWeights, norm_loss, rotation_losses, xyz_loss
+from hand_recon_ros.training.motion_capture import MotionCapture, PosedHands
+
+VALIDATION_HANDS, VALIDATION_STEP = 2048, 2 ** 40      # a step that no schedule reaches
+
+
+class IkTask:
+    """IKNet on motion-capture-like hands and, where there are any, on detector points (weakly, eq. 12 alone)."""
+    name, figure = 'iknet', 'error_mm'
+
+    def __init__(self, model: HandModel, hands: MotionCapture, width: int = 1024, weights: IkWeights = IkWeights(),
+                 seen: DetectorPoints | None = None, seen_held_out: DetectorPoints | None = None,
+                 seen_share: float = 0.5, seed: int = 0):
+        """seen_share: of each batch, taken from `seen`."""
+        if not 0 <= seen_share < 1:
+            raise ValueError(f'seen_share: {seen_share!r}, expected 0 to below 1')
+        torch.manual_seed(seed)
+        self.network, self._hands, self._weights, self._seed = IkNet(width), hands, weights, seed
+        self._kinematics = LandmarkKinematics(model)
+        self._seen, self._held_out, self._share = seen, seen_held_out, seen_share if seen is not None else 0.0
+        self._settings = {'model': model.name, 'width': width, 'weights': dataclasses.asdict(weights),
+                          'hands': dataclasses.asdict(hands.settings), 'seen': len(seen) if seen else 0,
+                          'seen_share': self._share, 'seed': seed}
+
+    def settings(self) -> Mapping:
+        """All that the outcome depends on, beside the schedule."""
+        return self._settings
+
+    def to(self, device: torch.device) -> None:
+        """Move the network and the hand."""
+        self._device = device
+        self.network.to(device)
+        self._kinematics.to(device)
+
+    def losses(self, network, step: int, rank: int, size: int) -> dict[str, torch.Tensor]:
+        """Eq. 9's terms; rotations are known of the drawn hands only."""
+        pairs = round(self._share * size)
+        hands = self._moved(self._hands.batch(step, size - pairs, rank))
+        points, rest, shape, truth, offsets = hands.points, hands.rest, hands.shape, hands.points, hands.offsets
+        if pairs:
+            rows = torch.randint(len(self._seen), (pairs,), generator=generator(self._seed, step, rank)).numpy()
+            seen, true, still, form = (torch.from_numpy(getattr(self._seen, name)[rows]).to(self._device)
+                                       for name in ('points', 'truth', 'rest', 'shape'))
+            points, rest, shape = torch.cat([points, seen]), torch.cat([rest, still]), torch.cat([shape, form])
+            truth = torch.cat([truth, true])
+            offsets = torch.cat([offsets, self._offsets(still, form)])
+        raw = network(ik_inputs(points, rest)).float()
+        exact = raw[:size - pairs]
+        target = matrix_to_quaternion(hands.world[:, list(KEYPOINT_JOINTS)])
+        terms = rotation_losses(exact, target)
+        terms |= {'xyz': xyz_loss(self._posed(raw, shape, offsets), truth), 'norm': norm_loss(raw)}
+        weights = dataclasses.asdict(self._weights)
+        return {name: weights[name] * term for name, term in terms.items() if weights[name] > 0}
+
+    def validate(self) -> dict[str, float]:
+        """Landmark and rotation errors of hands never trained on; error_mm is of detector points where there are any."""
+        hands = self._moved(self._hands.batch(VALIDATION_STEP, VALIDATION_HANDS, 0))
+        raw = self.network(ik_inputs(hands.points, hands.rest)).float()
+        figures = {'exact_mm': _error_mm(self._posed(raw, hands.shape, hands.offsets), hands.points)}
+        unit = torch.nn.functional.normalize(raw, dim=-1)
+        real = (unit * matrix_to_quaternion(hands.world[:, list(KEYPOINT_JOINTS)])).sum(-1).abs().clamp(max=1)
+        figures['rotation_deg'] = float(torch.rad2deg(2 * torch.acos(real)).mean())
+        if self._held_out is None:
+            return {**figures, 'error_mm': figures['exact_mm']}
+        points, truth, rest, shape = (torch.from_numpy(getattr(self._held_out, name)).to(self._device)
+                                      for name in ('points', 'truth', 'rest', 'shape'))
+        posed = self._posed(self.network(ik_inputs(points, rest)).float(), shape, self._offsets(rest, shape))
+        return {**figures, 'input_mm': _error_mm(points, truth), 'error_mm': _error_mm(posed, truth)}
+
+    def _posed(self, raw, shape, offsets):
+        return self._kinematics(quaternion_to_matrix(raw)[:, list(JOINT_KEYPOINTS)], shape, offsets)
+
+    def _offsets(self, rest, shape):
+        """Landmark offsets that rest landmarks of known shape hold."""
+        return rest - self._kinematics.rest(shape, torch.zeros_like(rest))
+
+    def _moved(self, hands: PosedHands) -> PosedHands:
+        return PosedHands(*(part.to(self._device) for part in hands))
+
+
+def _error_mm(points: torch.Tensor, truth: torch.Tensor) -> float:
+    """Mean distance about the middle knuckle, millimetres."""
+    away = points - points[:, ROOT:ROOT + 1] - truth + truth[:, ROOT:ROOT + 1]
+    return float(away.norm(dim=-1).mean()) * 1e3
