@@ -6,6 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from tqdm import tqdm
+
+from hand_recon_ros.datasets.dataset import Dataset
+from hand_recon_ros.estimation.bone_shape import BoneShape
+from hand_recon_ros.estimation.viewing import lifted_points
+from hand_recon_ros.hand_model.landmarks import build_skeleton
+from hand_recon_ros.hand_model.mirroring import mirror_points
+from hand_recon_ros.hand_model.model import HandModel
+from hand_recon_ros.networks.forward_kinematics import LandmarkKinematics, world_rotations
+from hand_recon_ros.training.detected_hands import DetectedHands
+from hand_recon_ros.training.hand_labels import hand_labels
 
 _FIELDS = ('points', 'truth', 'shape', 'rest')
 
@@ -56,3 +68,34 @@ class DetectorPoints:
         with open(part, 'wb') as file:
             np.savez_compressed(file, **{name: getattr(self, name) for name in _FIELDS})
         os.replace(part, path)
+
+
+def detector_points(dataset: Dataset, detected: DetectedHands, model: HandModel, offsets_m: np.ndarray,
+                    hands_mean=None, progress: bool = True) -> DetectorPoints:
+    """Pairs of every hand that the detector saw and whose pose, shape and camera are labelled.
+
+    offsets_m: (21, 3) landmark offsets of the detector on such images, which say where its landmarks truly are.
+    ValueError when there is no such hand.
+    """
+    kinematics = LandmarkKinematics(model)
+    bone_lengths_m = BoneShape.build(build_skeleton(model, offsets_m)).lengths(np.zeros(model.shape_size))
+    points, rotations, shapes = [], [], []
+    for number in tqdm(range(len(dataset)), 'pairing', disable=not progress, unit='sample'):
+        sample = dataset[number]
+        for place, view in enumerate(sample.views[:detected.presence.shape[1]]):
+            keypoints = detected.keypoints(number, place, sample.handedness or 'right')
+            labels = hand_labels(sample, place, model, hands_mean)
+            if keypoints is None or view.camera is None or labels.rotations is None or labels.shape is None:
+                continue
+            lifted = lifted_points(keypoints, view.camera, False, bone_lengths_m)
+            points.append(mirror_points(lifted) if labels.mirrored else lifted)
+            rotations.append(labels.rotations)
+            shapes.append(labels.shape)
+    if not points:
+        raise ValueError(f'{dataset.root}: no hand that the detector sees and whose pose, shape and camera are '
+                         f'labelled for model {model.name!r}, expected some')
+    world = world_rotations(torch.as_tensor(np.stack(rotations), dtype=torch.float32))
+    shape = torch.as_tensor(np.stack(shapes), dtype=torch.float32)
+    offsets = torch.tensor(offsets_m, dtype=torch.float32).expand(len(shape), 21, 3)
+    return DetectorPoints(np.stack(points), kinematics(world, shape, offsets).numpy(),
+                          kinematics.rest(shape, offsets).numpy(), shape.numpy())

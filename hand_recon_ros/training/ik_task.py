@@ -25,17 +25,20 @@ class IkTask:
 
     def __init__(self, model: HandModel, hands: MotionCapture, width: int = 1024, weights: IkWeights = IkWeights(),
                  seen: DetectorPoints | None = None, seen_held_out: DetectorPoints | None = None,
-                 seen_share: float = 0.5, seed: int = 0):
-        """seen_share: of each batch, taken from `seen`."""
-        if not 0 <= seen_share < 1:
-            raise ValueError(f'seen_share: {seen_share!r}, expected 0 to below 1')
+                 seen_share: float = 0.5, mean_rest: float = 0.5, seed: int = 0):
+        """seen_share: of each batch, taken from `seen`. mean_rest: share of those given with the mean hand's rest, as
+        of a person of whom nothing is known."""
+        for name, value in (('seen_share', seen_share), ('mean_rest', mean_rest)):
+            if not 0 <= value <= 1:
+                raise ValueError(f'{name}: {value!r}, expected 0 to 1')
         torch.manual_seed(seed)
         self.network, self._hands, self._weights, self._seed = IkNet(width), hands, weights, seed
         self._kinematics = LandmarkKinematics(model)
         self._seen, self._held_out, self._share = seen, seen_held_out, seen_share if seen is not None else 0.0
+        self._mean_rest = mean_rest
         self._settings = {'model': model.name, 'width': width, 'weights': dataclasses.asdict(weights),
                           'hands': dataclasses.asdict(hands.settings), 'seen': len(seen) if seen else 0,
-                          'seen_share': self._share, 'seed': seed}
+                          'seen_share': self._share, 'mean_rest': mean_rest, 'seed': seed}
 
     def settings(self) -> Mapping:
         """All that the outcome depends on, beside the schedule."""
@@ -53,12 +56,15 @@ class IkTask:
         hands = self._moved(self._hands.batch(step, size - pairs, rank))
         points, rest, shape, truth, offsets = hands.points, hands.rest, hands.shape, hands.points, hands.offsets
         if pairs:
-            rows = torch.randint(len(self._seen), (pairs,), generator=generator(self._seed, step, rank)).numpy()
+            draw = generator(self._seed, step, rank)
+            rows = torch.randint(len(self._seen), (pairs,), generator=draw).numpy()
+            unknown = (torch.rand(pairs, 1, 1, generator=draw) < self._mean_rest).to(self._device)
             seen, true, still, form = (torch.from_numpy(getattr(self._seen, name)[rows]).to(self._device)
                                        for name in ('points', 'truth', 'rest', 'shape'))
-            points, rest, shape = torch.cat([points, seen]), torch.cat([rest, still]), torch.cat([shape, form])
-            truth = torch.cat([truth, true])
-            offsets = torch.cat([offsets, self._offsets(still, form)])
+            carried = self._offsets(still, form)
+            told = torch.where(unknown, self._kinematics.rest(torch.zeros_like(form), carried), still)
+            points, rest, shape = torch.cat([points, seen]), torch.cat([rest, told]), torch.cat([shape, form])
+            truth, offsets = torch.cat([truth, true]), torch.cat([offsets, carried])
         raw = network(ik_inputs(points, rest)).float()
         exact = raw[:size - pairs]
         target = matrix_to_quaternion(hands.world[:, list(KEYPOINT_JOINTS)])
@@ -68,7 +74,8 @@ class IkTask:
         return {name: weights[name] * term for name, term in terms.items() if weights[name] > 0}
 
     def validate(self) -> dict[str, float]:
-        """Landmark and rotation errors of hands never trained on; error_mm is of detector points where there are any."""
+        """Landmark and rotation errors of hands never trained on; error_mm is of detector points where there are any, of
+        people of whom nothing is known."""
         hands = self._moved(self._hands.batch(VALIDATION_STEP, VALIDATION_HANDS, 0))
         raw = self.network(ik_inputs(hands.points, hands.rest)).float()
         figures = {'exact_mm': _error_mm(self._posed(raw, hands.shape, hands.offsets), hands.points)}
@@ -79,7 +86,9 @@ class IkTask:
             return {**figures, 'error_mm': figures['exact_mm']}
         points, truth, rest, shape = (torch.from_numpy(getattr(self._held_out, name)).to(self._device)
                                       for name in ('points', 'truth', 'rest', 'shape'))
-        posed = self._posed(self.network(ik_inputs(points, rest)).float(), shape, self._offsets(rest, shape))
+        carried = self._offsets(rest, shape)
+        told = self._kinematics.rest(torch.zeros_like(shape), carried)
+        posed = self._posed(self.network(ik_inputs(points, told)).float(), shape, carried)
         return {**figures, 'input_mm': _error_mm(points, truth), 'error_mm': _error_mm(posed, truth)}
 
     def _posed(self, raw, shape, offsets):

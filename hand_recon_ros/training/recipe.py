@@ -1,0 +1,96 @@
+"""What a run is made of, read from YAML: which data, which network, how long. recipes/ has the paper's and small ones."""
+from __future__ import annotations
+
+import dataclasses
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from hand_recon_ros.training.ik_losses import IkWeights
+from hand_recon_ros.training.motion_capture import MotionCaptureSettings
+from hand_recon_ros.training.schedule import Schedule
+
+RECIPES = Path(__file__).parent / 'recipes'
+
+
+@dataclass(frozen=True)
+class SetRecipe:
+    """A synthetic set, as `hand-recon synthesize --format shards` would make it."""
+    samples: int
+    seed: int
+    crop: int = 128
+    views: int = 2
+    skins: int = 48
+    rooms: int = 60
+
+
+@dataclass(frozen=True)
+class DataRecipe:
+    """Sets that a run makes where it is given none of its own. The validation set's people, rooms and poses are others."""
+    training: SetRecipe
+    validation: SetRecipe
+
+
+@dataclass(frozen=True)
+class IkRecipe:
+    """IKNet: see training.ik_task for the meaning of each."""
+    schedule: Schedule
+    data: DataRecipe
+    width: int = 1024
+    hands: MotionCaptureSettings = field(default_factory=MotionCaptureSettings)
+    weights: IkWeights = field(default_factory=IkWeights)
+    seen_share: float = 0.5
+    mean_rest: float = 0.5
+    seed: int = 0
+
+
+def recipe_path(system: str, name_or_path: str) -> Path:
+    """File of one of our recipes ('small', 'paper') for a system, or the path itself where it names a .yaml file."""
+    if str(name_or_path).endswith(('.yaml', '.yml')):
+        return Path(name_or_path).expanduser()
+    path = RECIPES / f'{system}_{name_or_path}.yaml'
+    if not path.is_file():
+        known = sorted(file.stem.removeprefix(f'{system}_') for file in RECIPES.glob(f'{system}_*.yaml'))
+        raise ValueError(f'config {name_or_path!r}: unknown for {system}, expected {", ".join(known)} or a .yaml file')
+    return path
+
+
+def load_recipe(kind: type, path: Path):
+    """The file's recipe as a `kind` of recipe. ValueError names the file, the field, its value and what was expected."""
+    try:
+        stored = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f'{path}: {str(error).splitlines()[0]}, expected a recipe in YAML') from error
+    return from_mapping(kind, stored, str(path))
+
+
+def from_mapping(kind: type, stored, where: str):
+    """A dataclass of nested mappings; ValueError for what is missing, unknown or of another type."""
+    if not isinstance(stored, dict):
+        raise ValueError(f'{where}: {stored!r}, expected the fields of {kind.__name__}')
+    types, fields = typing.get_type_hints(kind), {entry.name: entry for entry in dataclasses.fields(kind)}
+    for name in stored:
+        if name not in fields:
+            raise ValueError(f'{where}: unknown field {name!r}, expected some of {", ".join(fields)}')
+    given = {name: _converted(types[name], value, f'{where}: {name}') for name, value in stored.items()}
+    for name, entry in fields.items():
+        if name not in given and entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING:
+            raise ValueError(f'{where}: no {name}, expected {types[name].__name__}')
+    try:
+        return kind(**given)
+    except ValueError as error:
+        raise ValueError(f'{where}: {error}') from error
+
+
+def _converted(kind, value, where: str):
+    if dataclasses.is_dataclass(kind):
+        return from_mapping(kind, value, where)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if typing.get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(_converted(typing.get_args(kind)[0], entry, where) for entry in value)
+    if isinstance(kind, type) and (not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)):
+        raise ValueError(f'{where}: {value!r}, expected {kind.__name__}')
+    return value
