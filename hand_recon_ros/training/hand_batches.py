@@ -1,0 +1,159 @@
+"""Batches of labelled crops for the image networks: augmented, of right hands, every batch a function of seed and step."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+
+from hand_recon_ros.datasets.dataset import Dataset
+from hand_recon_ros.datasets.sample import MASK_VALUES
+from hand_recon_ros.detection.crops import Crop
+from hand_recon_ros.estimation.hand_crop import HandCrop, network_image
+from hand_recon_ros.estimation.viewing import nominal_camera
+from hand_recon_ros.hand_model.model import HandModel
+from hand_recon_ros.training.detected_hands import DetectedHands
+from hand_recon_ros.training.hand_labels import hand_labels
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to a crop: RealisticHands sec. 3.6 names rescaling, rotating, cropping and blurring, not how much.
+
+    scale: largest change of the box's size. rotate_deg, shift: of the crop; shift in its sides. blur: probability of a
+    Gaussian of up to 1.5 px. colour: largest gain of a channel. lost, garbage: probabilities that the keypoints are
+    missing, or those of another hand, of which the fusion learns when not to trust them.
+    """
+    scale: float = 0.2
+    rotate_deg: float = 40.0
+    shift: float = 0.08
+    blur: float = 0.2
+    colour: float = 0.15
+    lost: float = 0.1
+    garbage: float = 0.1
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if not value >= 0:
+                raise ValueError(f'{name}: {value!r}, expected at least 0')
+
+
+class HandBatch(NamedTuple):
+    """image: (N, 3, S, S). keypoints_px: (N, 21, 2) detected, crop pixels, NaN where missing. joints_px: (N, 21, 2) true
+    ones. joints_m: (N, 21, 3) true, about the wrist, in the crop's axes. rotations: (N, 16, 3, 3) local, the wrist's in
+    the crop's axes. shape: (N, B). mask: (N, S, S) 0 or 1. NaN stands for labels that are not there."""
+    image: torch.Tensor
+    keypoints_px: torch.Tensor
+    joints_px: torch.Tensor
+    joints_m: torch.Tensor
+    rotations: torch.Tensor
+    shape: torch.Tensor
+    mask: torch.Tensor
+
+    def to(self, device: torch.device) -> HandBatch:
+        """All parts on a device."""
+        return HandBatch(*(part.to(device, non_blocking=True) for part in self))
+
+
+class HandBatches:
+    """Crops of a data set's views. augmentation: None for crops as an estimator would take them, nothing drawn."""
+
+    def __init__(self, dataset: Dataset, detected: DetectedHands, model: HandModel, size: int,
+                 augmentation: Augmentation | None, seed: int = 0, hands_mean=None):
+        if len(detected) != len(dataset):
+            raise ValueError(f'detected: {len(detected)} samples, expected the {len(dataset)} of {dataset.root}')
+        self.views = detected.presence.shape[1]
+        self._dataset, self._detected, self._model, self._size = dataset, detected, model, size
+        self._augmentation, self._seed, self._hands_mean = augmentation, seed, hands_mean
+
+    def __len__(self) -> int:
+        """Samples; each has `views` crops, of which a batch takes one."""
+        return len(self._dataset)
+
+    def batch(self, step: int, size: int, rank: int = 0) -> HandBatch:
+        """`size` crops of a training step, one view of each sample; an epoch of a process sees every sample once."""
+        crops = []
+        for place in range(step * size, (step + 1) * size):
+            epoch, row = divmod(place, len(self))
+            number = int(_order(self._seed, rank, epoch, len(self))[row])
+            rng = np.random.default_rng([self._seed, rank, epoch, number])
+            crops.append(self.crop(number, int(rng.integers(self.views)), rng))
+        return stacked(crops)
+
+    def crop(self, number: int, place: int, rng: np.random.Generator | None = None) -> tuple[np.ndarray, ...]:
+        """One crop of view `place` of a sample as the fields of a HandBatch; rng: for what the augmentation draws."""
+        sample = self._dataset[number]
+        place = min(place, len(sample.views) - 1)
+        view, labels = sample.views[place], hand_labels(sample, place, self._model, self._hands_mean)
+        camera = view.camera or nominal_camera(view.width, view.height)
+        seen = self._detected.presence[number, place] >= 0.5
+        points_px = np.asarray(self._detected.points_px[number, place], np.float64)
+        around = points_px if seen else labels.joints_px
+        hand = HandCrop.around(around, labels.mirrored, camera, self._size)
+        if self._augmentation is not None:
+            hand = _moved(hand, self._augmentation, rng)
+            points_px = self._untrusted(points_px, around, place, rng)
+        elif not seen:
+            points_px = np.full((21, 2), np.nan)
+        image, mask = hand.take(view.image()), view.mask()
+        if self._augmentation is not None:
+            image = _recoloured(image, self._augmentation, rng)
+        if mask is None:
+            mask = np.full((self._size, self._size), np.nan, np.float32)
+        else:
+            side = MASK_VALUES.get(sample.handedness, 1)
+            mask = (hand.take((mask == side).astype(np.uint8) * 255) > 127).astype(np.float32)
+        turn = hand.wrist_to_crop(np.eye(3))
+        joints_m = (labels.joints_m - labels.joints_m[:1]) @ turn.T
+        rotations = np.full((16, 3, 3), np.nan)
+        if labels.rotations is not None:
+            rotations = labels.rotations.copy()
+            rotations[0] = turn @ rotations[0]
+        shape = np.full(self._model.shape_size, np.nan) if labels.shape is None else labels.shape
+        return image, hand.to_crop(points_px), hand.to_crop(labels.joints_px), joints_m, rotations, shape, mask
+
+    def _untrusted(self, points_px: np.ndarray, around: np.ndarray, place: int, rng) -> np.ndarray:
+        """Keypoints as they are, lost, or those of another hand laid over this one's box."""
+        drawn, other = rng.random(), int(rng.integers(len(self)))
+        if drawn < self._augmentation.lost or not np.isfinite(points_px).all():
+            return np.full((21, 2), np.nan)
+        if drawn >= self._augmentation.lost + self._augmentation.garbage:
+            return points_px
+        strange = np.asarray(self._detected.points_px[other, place], np.float64)
+        if not np.isfinite(strange).all():
+            return np.full((21, 2), np.nan)
+        grown = (np.nanmax(around, 0) - np.nanmin(around, 0)).max() / max(np.ptp(strange, axis=0).max(), 1.0)
+        return (strange - strange.mean(0)) * grown + np.nanmean(around, 0)
+
+
+def stacked(crops: list[tuple[np.ndarray, ...]]) -> HandBatch:
+    """Crops of HandBatches.crop as one batch."""
+    image, *others = (np.stack(parts) for parts in zip(*crops))
+    return HandBatch(torch.from_numpy(network_image(image)),
+                     *(torch.from_numpy(np.ascontiguousarray(part, np.float32)) for part in others))
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, rank: int, epoch: int, count: int) -> np.ndarray:
+    return np.random.default_rng([seed, rank, epoch]).permutation(count)
+
+
+def _moved(hand: HandCrop, change: Augmentation, rng: np.random.Generator) -> HandCrop:
+    """The crop rescaled, turned and shifted."""
+    crop = hand.crop
+    grown = np.exp(rng.uniform(-1, 1) * np.log1p(change.scale))
+    angle = np.deg2rad(rng.uniform(-1, 1) * change.rotate_deg)
+    shift = rng.uniform(-1, 1, 2) * change.shift * crop.width / crop.scale
+    centre = (crop.centre_px[0] + shift[0], crop.centre_px[1] + shift[1])
+    return HandCrop(Crop(centre, crop.width, crop.height, crop.scale / grown, angle), hand.mirrored, hand.camera)
+
+
+def _recoloured(image: np.ndarray, change: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """The crop blurred, and its channels' gains and common offset changed."""
+    if rng.random() < change.blur:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.5))
+    gains = 1 + change.colour * rng.uniform(-1, 1, 3)
+    return np.clip(image * gains + 255 * change.colour * rng.uniform(-0.5, 0.5), 0, 255).astype(np.uint8)
