@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from hand_recon_ros.training.hand_batches import Augmentation
+from hand_recon_ros.training.hand_losses import ManoWeights
 from hand_recon_ros.training.ik_losses import IkWeights
 from hand_recon_ros.training.motion_capture import MotionCaptureSettings
 from hand_recon_ros.training.schedule import Schedule
@@ -43,6 +45,19 @@ class IkRecipe:
     weights: IkWeights = field(default_factory=IkWeights)
     seen_share: float = 0.5
     mean_rest: float = 0.5
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class HandRecipe:
+    """HandNet: see training.hand_task. schedules: of each stage that is to be trained, by name; stereo's own too."""
+    schedules: dict[str, Schedule]
+    data: DataRecipe
+    backbone: str = 'resnet50'
+    crop: int = 224
+    sigma_px: float = 3.5
+    weights: ManoWeights = field(default_factory=ManoWeights)
+    augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
 
 
@@ -89,6 +104,8 @@ def _converted(kind, value, where: str):
         return from_mapping(kind, value, where)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if typing.get_origin(kind) is dict and isinstance(value, dict):
+        return {name: _converted(typing.get_args(kind)[1], entry, f'{where}: {name}') for name, entry in value.items()}
     if typing.get_origin(kind) is tuple and isinstance(value, list):
         return tuple(_converted(typing.get_args(kind)[0], entry, where) for entry in value)
     if isinstance(kind, type) and (not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)):

@@ -1,0 +1,63 @@
+"""The sets that runs learn from: given ones, or the recipe's synthetic set made once, each with the detector's view of it."""
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from hand_recon_ros.datasets.dataset import Dataset
+from hand_recon_ros.datasets.registry import DATASETS, open_dataset
+from hand_recon_ros.installation import cache_folder
+from hand_recon_ros.synthesis.shards import INDEX, synthesize_shards
+from hand_recon_ros.synthesis.studio import StudioConfig
+from hand_recon_ros.synthesis.workspace import source_digest
+from hand_recon_ros.training.detected_hands import DetectedHands, detect_hands
+from hand_recon_ros.training.recipe import SetRecipe
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """A data set and what the detector sees in it. told: in words, for the record."""
+    dataset: Dataset
+    detected: DetectedHands
+    told: str
+
+
+def given_set(text: str, threads: int, progress: bool = True) -> TrainingSet:
+    """The set that '[NAME:]ROOT[:SPLIT]' says, NAME a registered data set ('shards' when left out)."""
+    name, _, rest = text.partition(':')
+    if name not in DATASETS:
+        name, rest = 'shards', text
+    root, _, split = rest.partition(':')
+    dataset = open_dataset(name, Path(root).expanduser(), split or None)
+    if not len(dataset):
+        raise ValueError(f'{text}: no samples, expected some')
+    return TrainingSet(dataset, _detected(dataset, threads, progress), f'{name} {dataset.split}, {len(dataset)} samples')
+
+
+def synthetic_set(recipe: SetRecipe, workers: int, progress: bool = True) -> TrainingSet:
+    """The recipe's set, made into the user's cache folder where it is not there yet; an interrupted making goes on."""
+    config = StudioConfig(**dataclasses.asdict(recipe))
+    text = json.dumps([dataclasses.asdict(recipe), source_digest()])
+    folder = cache_folder() / 'shards' / f'{recipe.seed}-{hashlib.sha256(text.encode()).hexdigest()[:16]}'
+    if not (folder / INDEX).is_file():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        synthesize_shards(config, folder, workers=workers, progress=progress)
+    dataset = open_dataset('shards', folder)
+    return TrainingSet(dataset, _detected(dataset, workers, progress),
+                       f'{recipe.samples} synthetic samples of {recipe.views} views, seed {recipe.seed}')
+
+
+def _detected(dataset: Dataset, threads: int, progress: bool) -> DetectedHands:
+    """The detector's view, kept in the user's cache folder under the set's place and size."""
+    text = f'{dataset.NAME} {dataset.root.resolve()} {dataset.split} {len(dataset)} {os.stat(dataset.root).st_mtime_ns}'
+    file = cache_folder() / 'detected' / f'{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz'
+    if file.is_file():
+        return DetectedHands.load(file)
+    found = detect_hands(dataset, threads, progress)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    found.save(file)
+    return found
