@@ -14,6 +14,7 @@ from hand_recon_ros.datasets.sample import MASK_VALUES
 from hand_recon_ros.detection.crops import Crop
 from hand_recon_ros.estimation.hand_crop import HandCrop, network_image
 from hand_recon_ros.estimation.viewing import nominal_camera
+from hand_recon_ros.hand_model.mirroring import mirror_rotations
 from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.training.detected_hands import DetectedHands
 from hand_recon_ros.training.hand_labels import hand_labels
@@ -58,6 +59,19 @@ class HandBatch(NamedTuple):
         return HandBatch(*(part.to(device, non_blocking=True) for part in self))
 
 
+class LabelledCrop(NamedTuple):
+    """One row of a HandBatch; image: (S, S, 3) uint8. turn: (3, 3), a right hand's directions in the axes of its view to
+    those of its crop."""
+    image: np.ndarray
+    keypoints_px: np.ndarray
+    joints_px: np.ndarray
+    joints_m: np.ndarray
+    rotations: np.ndarray
+    shape: np.ndarray
+    mask: np.ndarray
+    turn: np.ndarray
+
+
 class HandBatches:
     """Crops of a data set's views. augmentation: None for crops as an estimator would take them, nothing drawn."""
 
@@ -76,15 +90,36 @@ class HandBatches:
     def batch(self, step: int, size: int, rank: int = 0) -> HandBatch:
         """`size` crops of a training step, one view of each sample; an epoch of a process sees every sample once."""
         crops = []
-        for place in range(step * size, (step + 1) * size):
-            epoch, row = divmod(place, len(self))
-            number = int(_order(self._seed, rank, epoch, len(self))[row])
-            rng = np.random.default_rng([self._seed, rank, epoch, number])
+        for number, rng in self._drawn(step, size, rank):
             crops.append(self.crop(number, int(rng.integers(self.views)), rng))
         return stacked(crops)
 
-    def crop(self, number: int, place: int, rng: np.random.Generator | None = None) -> tuple[np.ndarray, ...]:
-        """One crop of view `place` of a sample as the fields of a HandBatch; rng: for what the augmentation draws."""
+    def pairs(self, step: int, size: int, rank: int = 0) -> tuple[HandBatch, HandBatch, torch.Tensor]:
+        """As `batch`, two views of every sample: second (right) crops, first (left) ones, and (N, 3, 3) the left's axes
+        to the right's."""
+        return _stacked_pairs([self._pair(number, rng) for number, rng in self._drawn(step, size, rank)])
+
+    def numbered_pairs(self, numbers) -> tuple[HandBatch, HandBatch, torch.Tensor]:
+        """Pairs of these samples, as `pairs` has them."""
+        return _stacked_pairs([self._pair(number, None) for number in numbers])
+
+    def _drawn(self, step: int, size: int, rank: int):
+        """(number, generator) of each sample of a step."""
+        for place in range(step * size, (step + 1) * size):
+            epoch, row = divmod(place, len(self))
+            number = int(_order(self._seed, rank, epoch, len(self))[row])
+            yield number, np.random.default_rng([self._seed, rank, epoch, number])
+
+    def _pair(self, number: int, rng) -> tuple[LabelledCrop, LabelledCrop, np.ndarray]:
+        left, right = (self.crop(number, place, rng) for place in (0, 1))
+        sample = self._dataset[number]
+        between = sample.views[1].T_view_first[:3, :3]
+        if sample.handedness == 'left':
+            between = mirror_rotations(between)
+        return right, left, right.turn @ between @ left.turn.T
+
+    def crop(self, number: int, place: int, rng: np.random.Generator | None = None) -> LabelledCrop:
+        """Crop of view `place` of a sample; rng: for what the augmentation draws."""
         sample = self._dataset[number]
         place = min(place, len(sample.views) - 1)
         view, labels = sample.views[place], hand_labels(sample, place, self._model, self._hands_mean)
@@ -113,7 +148,8 @@ class HandBatches:
             rotations = labels.rotations.copy()
             rotations[0] = turn @ rotations[0]
         shape = np.full(self._model.shape_size, np.nan) if labels.shape is None else labels.shape
-        return image, hand.to_crop(points_px), hand.to_crop(labels.joints_px), joints_m, rotations, shape, mask
+        return LabelledCrop(image, hand.to_crop(points_px), hand.to_crop(labels.joints_px), joints_m, rotations, shape,
+                            mask, turn)
 
     def _untrusted(self, points_px: np.ndarray, around: np.ndarray, place: int, rng) -> np.ndarray:
         """Keypoints as they are, lost, or those of another hand laid over this one's box."""
@@ -129,11 +165,16 @@ class HandBatches:
         return (strange - strange.mean(0)) * grown + np.nanmean(around, 0)
 
 
-def stacked(crops: list[tuple[np.ndarray, ...]]) -> HandBatch:
-    """Crops of HandBatches.crop as one batch."""
-    image, *others = (np.stack(parts) for parts in zip(*crops))
+def stacked(crops: list[LabelledCrop]) -> HandBatch:
+    """Crops as one batch."""
+    image, *others = (np.stack(parts) for parts in zip(*(crop[:-1] for crop in crops)))
     return HandBatch(torch.from_numpy(network_image(image)),
                      *(torch.from_numpy(np.ascontiguousarray(part, np.float32)) for part in others))
+
+
+def _stacked_pairs(pairs) -> tuple[HandBatch, HandBatch, torch.Tensor]:
+    right, left, between = zip(*pairs)
+    return stacked(list(right)), stacked(list(left)), torch.from_numpy(np.stack(between).astype(np.float32))
 
 
 @lru_cache(maxsize=2)
