@@ -10,7 +10,7 @@ from types import ModuleType
 from hand_recon_ros.blas_threads import limit_blas_threads
 
 COMMANDS = ('demo', 'up', 'reconstruct', 'bag', 'synthesize', 'dataset', 'evaluate', 'consistency', 'calibrate',
-            'calibrate-detector', 'bench')
+            'calibrate-detector', 'train', 'bench')
 
 
 def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:

@@ -1,0 +1,127 @@
+"""Whole runs: sets, task, loop, weight file with its card, curves. What `hand-recon train` does for each system."""
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from hand_recon_ros.detection.offsets import load_offsets
+from hand_recon_ros.hand_model.assets import load_hand_model
+from hand_recon_ros.networks.hand_net import HandNet
+from hand_recon_ros.training.checkpoint import RunFolder
+from hand_recon_ros.training.curves import draw_curves
+from hand_recon_ros.training.detector_points import detector_points
+from hand_recon_ros.training.fit import Fitted, fit
+from hand_recon_ros.training.hand_batches import HandBatches
+from hand_recon_ros.training.hand_stages import STAGES, stage
+from hand_recon_ros.training.hand_task import HandTask
+from hand_recon_ros.training.ik_task import IkTask
+from hand_recon_ros.training.motion_capture import MotionCapture
+from hand_recon_ros.training.recipe import DataRecipe, HandRecipe, IkRecipe, load_recipe, recipe_path
+from hand_recon_ros.training.stereo_task import StereoTask
+from hand_recon_ros.training.training_sets import TrainingSet, given_set, synthetic_set
+from hand_recon_ros.types import checked_choice
+from hand_recon_ros.weights.store import WeightCard, save_weights
+
+SYNTHETIC_TABLE, REAL_TABLE = 'synthetic', 'real'
+HAND_STAGES = (*STAGES, 'stereo')
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """config: 'small', 'paper' or a .yaml file. out: the run's folder. data, validation: '[NAME:]ROOT[:SPLIT]', None for
+    the recipe's synthetic sets. model: a hand model. device: of torch. workers: processes that make batches. command:
+    for the record."""
+    config: str
+    out: Path
+    data: str | None = None
+    validation: str | None = None
+    model: str = 'open_hand'
+    device: str = 'cpu'
+    workers: int = 0
+    command: str = ''
+
+
+@dataclass(frozen=True)
+class Ended:
+    """fitted: how the run went. weights: the file written."""
+    fitted: Fitted
+    weights: Path
+
+
+def train_iknet(options: RunOptions) -> Ended:
+    """IKNet by a recipe; ValueError for what cannot be used."""
+    recipe = load_recipe(IkRecipe, recipe_path('iknet', options.config))
+    model = load_hand_model(options.model)
+    training, held_out = _sets(options, recipe.data)
+    tables = {name: load_offsets('mediapipe', name).offsets_m for name in (SYNTHETIC_TABLE, REAL_TABLE)}
+    seen, seen_held_out = (detector_points(each.dataset, each.detected, model, tables[SYNTHETIC_TABLE])
+                           for each in (training, held_out))
+    task = IkTask(model, MotionCapture(model, list(tables.values()), recipe.hands, progress=True), recipe.width,
+                  recipe.weights, seen, seen_held_out, recipe.seen_share, recipe.mean_rest, recipe.seed)
+    return _ended(options, task, recipe.schedule, options.out, 'iknet', {'width': recipe.width}, training,
+                  "21 points of a right hand, metres, and the same at rest")
+
+
+def train_handnet(options: RunOptions, stage_name: str) -> Ended:
+    """One stage of HandNet, upon the stage before it in the same folder; ValueError where that is missing."""
+    recipe = load_recipe(HandRecipe, recipe_path('handnet', options.config))
+    checked_choice('stage', stage_name, HAND_STAGES)
+    if stage_name not in recipe.schedules:
+        raise ValueError(f'config {options.config}: no schedule for stage {stage_name!r}, expected one of '
+                         f'{", ".join(recipe.schedules)}')
+    before = 'synthetic_adaption' if stage_name == 'stereo' else stage(stage_name).follows
+    settings = {'backbone': recipe.backbone}
+    torch.manual_seed(recipe.seed)
+    network = HandNet(**settings)
+    if before:
+        folder = options.out / before
+        if not (folder / 'best.pt').is_file():
+            raise ValueError(f'{folder}: no weights, expected stage {before!r} to be trained before {stage_name!r}')
+        weights = torch.load(folder / 'best.pt', map_location='cpu', weights_only=True)
+        network.load_state_dict({name.removeprefix('network.'): value for name, value in weights.items()})
+    model = load_hand_model(options.model)
+    training, held_out = _sets(options, recipe.data)
+    batches = HandBatches(training.dataset, training.detected, model, recipe.crop, recipe.augmentation, recipe.seed)
+    unchanged = HandBatches(held_out.dataset, held_out.detected, model, recipe.crop, None)
+    inputs = f'crops of {recipe.crop} pixels and heat maps of {recipe.sigma_px} pixels around MediaPipe\'s landmarks'
+    if stage_name == 'stereo':
+        task = StereoTask(network, model, batches, unchanged, sigma_px=recipe.sigma_px, workers=options.workers)
+        return _ended(options, task, recipe.schedules[stage_name], options.out / stage_name, 'stereo_weights', {},
+                      training, "both views' base features of HandNet")
+    task = HandTask(stage_name, network, settings, model, batches, unchanged, sigma_px=recipe.sigma_px,
+                    weights=recipe.weights, workers=options.workers)
+    return _ended(options, task, recipe.schedules[stage_name], options.out / stage_name, 'handnet', settings, training,
+                  inputs)
+
+
+def _sets(options: RunOptions, recipe: DataRecipe) -> tuple[TrainingSet, TrainingSet]:
+    if (options.data is None) != (options.validation is None):
+        raise ValueError('--data, --validation: only one is given, expected both or neither')
+    threads = os.cpu_count() or 1
+    if options.data is not None:
+        return given_set(options.data, threads), given_set(options.validation, threads)
+    return synthetic_set(recipe.training, threads), synthetic_set(recipe.validation, threads)
+
+
+def _ended(options: RunOptions, task, schedule, folder: Path, network: str, settings: dict, training: TrainingSet,
+           inputs: str) -> Ended:
+    """Train, then write the best weights with their card and the curves into the run's folder."""
+    started = time.monotonic()
+    fitted = fit(task, schedule, folder, options.device)
+    run = RunFolder(folder, {'task': task.name, **task.settings(), **dataclasses.asdict(schedule)})
+    task.network.load_state_dict(run.best())
+    best = next(line for line in fitted.history if line['step'] == fitted.progress.best_step)
+    figures = {name: value for name, value in best.items() if name != 'step' and not name.startswith('loss_')}
+    hardware = torch.cuda.get_device_name() if options.device.startswith('cuda') else f'{os.cpu_count()} CPU cores'
+    card = WeightCard(network, settings, load_hand_model(options.model).name, inputs, training.told, options.command,
+                      f'{hardware}, {platform.machine()}', (time.monotonic() - started) / 3600, figures)
+    plain = getattr(task.network, 'network', task.network)
+    save_weights(plain.cpu(), card, folder / f'{network}.safetensors')
+    draw_curves(fitted.history, task.name, folder / 'curves.png')
+    return Ended(fitted, folder / f'{network}.safetensors')
