@@ -13,10 +13,12 @@ STATE, HISTORY = 'state.pt', 'history.jsonl'
 
 @dataclass(frozen=True)
 class Progress:
-    """step: how many are done. best: the lowest validation figure, None before any. best_step: where."""
+    """step: how many are done. best: the lowest validation figure, None before any. best_step: where. seconds: that it
+    took so far, over all sessions."""
     step: int = 0
     best: float | None = None
     best_step: int = 0
+    seconds: float = 0.0
 
 
 class RunFolder:

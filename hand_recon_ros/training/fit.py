@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -62,6 +63,7 @@ def fit(task: Task, schedule: Schedule, folder: Path | str, device: str = 'cpu',
         if processes > 1:
             network = nn.parallel.DistributedDataParallel(network, broadcast_buffers=True)
         figures: dict[str, float] = {}
+        before_s, started = state.seconds, time.monotonic()
         with tqdm(total=schedule.steps, initial=state.step, desc=task.name, disable=not progress or rank > 0) as bar:
             for step in range(state.step, schedule.steps):
                 terms = _step(task, network, optimizer, trained, schedule, step, rank, processes, place)
@@ -71,10 +73,10 @@ def fit(task: Task, schedule: Schedule, folder: Path | str, device: str = 'cpu',
                     figures = _validated(task)
                     run.note(done, {**{f'loss_{name}': value for name, value in terms.items()}, **figures})
                     if state.best is None or figures[task.figure] < state.best:
-                        state = Progress(done, figures[task.figure], done)
+                        state = dataclasses.replace(state, best=figures[task.figure], best_step=done)
                         run.keep_best(task.network)
                     bar.set_postfix({task.figure: f'{figures[task.figure]:.4g}'})
-                state = dataclasses.replace(state, step=done)
+                state = dataclasses.replace(state, step=done, seconds=before_s + time.monotonic() - started)
                 if (done % schedule.save_every == 0 or done == schedule.steps) and rank == 0:
                     run.save(task.network, optimizer, state)
         return Fitted(state, figures, run.history())

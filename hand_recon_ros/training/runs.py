@@ -4,7 +4,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,7 +111,6 @@ def _sets(options: RunOptions, recipe: DataRecipe) -> tuple[TrainingSet, Trainin
 def _ended(options: RunOptions, task, schedule, folder: Path, network: str, settings: dict, training: TrainingSet,
            inputs: str) -> Ended:
     """Train, then write the best weights with their card and the curves into the run's folder."""
-    started = time.monotonic()
     fitted = fit(task, schedule, folder, options.device)
     run = RunFolder(folder, {'task': task.name, **task.settings(), **dataclasses.asdict(schedule)})
     task.network.load_state_dict(run.best())
@@ -120,7 +118,7 @@ def _ended(options: RunOptions, task, schedule, folder: Path, network: str, sett
     figures = {name: value for name, value in best.items() if name != 'step' and not name.startswith('loss_')}
     hardware = torch.cuda.get_device_name() if options.device.startswith('cuda') else f'{os.cpu_count()} CPU cores'
     card = WeightCard(network, settings, load_hand_model(options.model).name, inputs, training.told, options.command,
-                      f'{hardware}, {platform.machine()}', (time.monotonic() - started) / 3600, figures)
+                      f'{hardware}, {platform.machine()}', fitted.progress.seconds / 3600, figures)
     plain = getattr(task.network, 'network', task.network)
     save_weights(plain.cpu(), card, folder / f'{network}.safetensors')
     draw_curves(fitted.history, task.name, folder / 'curves.png')
