@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from hand_recon_ros.estimation.closed_form_ik import ClosedFormIk
+from hand_recon_ros.estimation.iknet import IkNetEstimator
 from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.types import Frame, HandEstimate, HandIdentity, HandKeypoints, checked_choice
 
@@ -17,7 +18,7 @@ class Estimator(Protocol):
         """Estimate of one detected hand; ValueError when the input is not usable."""
 
 
-ESTIMATORS = {ClosedFormIk.name: ClosedFormIk}
+ESTIMATORS = {ClosedFormIk.name: ClosedFormIk, IkNetEstimator.name: IkNetEstimator}
 
 
 def build_estimator(name: str, model: HandModel, offsets_m=None) -> Estimator:

@@ -2,7 +2,9 @@
 sec. 3.3)."""
 from __future__ import annotations
 
+import numpy as np
 import torch
+from array_api_compat import array_namespace
 from torch import nn
 
 from hand_recon_ros.hand_model.skeleton import KEYPOINT_NAMES, KEYPOINT_PARENTS
@@ -36,16 +38,20 @@ class IkNet(nn.Module):
         return self.layers(inputs.flatten(1)).unflatten(1, (KEYPOINTS, 4))
 
 
-def ik_inputs(points: torch.Tensor, rest: torch.Tensor) -> torch.Tensor:
+def ik_inputs(points, rest):
     """I = [X, D, X_ref, D_ref] (..., 4, 21, 3) of a right hand's points (..., 21, 3) and the same points at rest.
 
     X: relative to the middle knuckle, in units of the reference bone. D: unit vectors from the parent, zero for the wrist.
+    PyTorch and JAX arrays alike.
     """
-    return torch.stack([*_encoded(points), *_encoded(rest)], dim=-3)
+    xp = array_namespace(points)
+    return xp.stack([*_encoded(xp, points), *_encoded(xp, rest)], axis=-3)
 
 
-def _encoded(points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    reference = (points[..., WRIST, :] - points[..., ROOT, :]).norm(dim=-1).clamp_min(1e-6)
-    bones = points - points[..., [max(parent, 0) for parent in KEYPOINT_PARENTS], :]
-    directions = bones / bones.norm(dim=-1, keepdim=True).clamp_min(1e-6)
-    return (points - points[..., ROOT:ROOT + 1, :]) / reference[..., None, None], directions
+def _encoded(xp, points):
+    def length(vectors):
+        # A floor under the root: its gradient stays finite where points fall together.
+        return xp.sqrt(xp.clip(xp.sum(vectors * vectors, axis=-1, keepdims=True), 1e-12, None))
+    bones = points - points[..., np.maximum(np.asarray(KEYPOINT_PARENTS), 0), :]
+    reference = length(points[..., WRIST:WRIST + 1, :] - points[..., ROOT:ROOT + 1, :])
+    return (points - points[..., ROOT:ROOT + 1, :]) / reference, bones / length(bones)

@@ -5,15 +5,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import jax
 import numpy as np
 import torch
 from tqdm import tqdm
 
 from hand_recon_ros.datasets.dataset import Dataset
 from hand_recon_ros.estimation.bone_shape import BoneShape
-from hand_recon_ros.estimation.viewing import lifted_points
+from hand_recon_ros.estimation.viewing import lifted_points, ray_rotation, sight_of
 from hand_recon_ros.hand_model.landmarks import build_skeleton
-from hand_recon_ros.hand_model.mirroring import mirror_points
+from hand_recon_ros.hand_model.mirroring import mirror_image_points, mirror_points
 from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.networks.forward_kinematics import LandmarkKinematics, world_rotations
 from hand_recon_ros.training.detected_hands import DetectedHands
@@ -79,7 +80,8 @@ def detector_points(dataset: Dataset, detected: DetectedHands, model: HandModel,
     """
     kinematics = LandmarkKinematics(model)
     bone_lengths_m = BoneShape.build(build_skeleton(model, offsets_m)).lengths(np.zeros(model.shape_size))
-    points, rotations, shapes = [], [], []
+    lift = jax.jit(jax.vmap(lambda points, image_points: lifted_points(points, image_points, False, bone_lengths_m)))
+    points, image_points, rotations, shapes = [], [], [], []
     for number in tqdm(range(len(dataset)), 'pairing', disable=not progress, unit='sample'):
         sample = dataset[number]
         for place, view in enumerate(sample.views[:detected.presence.shape[1]]):
@@ -87,8 +89,10 @@ def detector_points(dataset: Dataset, detected: DetectedHands, model: HandModel,
             labels = hand_labels(sample, place, model, hands_mean)
             if keypoints is None or view.camera is None or labels.rotations is None or labels.shape is None:
                 continue
-            lifted = lifted_points(keypoints, view.camera, False, bone_lengths_m)
-            points.append(mirror_points(lifted) if labels.mirrored else lifted)
+            at, _, middle = sight_of(keypoints, view.camera)
+            seen = keypoints.points_m @ np.asarray(ray_rotation(middle)).T
+            points.append(mirror_points(seen) if labels.mirrored else seen)
+            image_points.append(mirror_image_points(at) if labels.mirrored else at)
             rotations.append(labels.rotations)
             shapes.append(labels.shape)
     if not points:
@@ -97,5 +101,6 @@ def detector_points(dataset: Dataset, detected: DetectedHands, model: HandModel,
     world = world_rotations(torch.as_tensor(np.stack(rotations), dtype=torch.float32))
     shape = torch.as_tensor(np.stack(shapes), dtype=torch.float32)
     offsets = torch.tensor(offsets_m, dtype=torch.float32).expand(len(shape), 21, 3)
-    return DetectorPoints(np.stack(points), kinematics(world, shape, offsets).numpy(),
+    points, image_points = (np.stack(each).astype(np.float32) for each in (points, image_points))
+    return DetectorPoints(np.asarray(lift(points, image_points)), kinematics(world, shape, offsets).numpy(),
                           kinematics.rest(shape, offsets).numpy(), shape.numpy())

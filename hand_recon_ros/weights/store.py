@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from hand_recon_ros.networks.registry import build_network
@@ -65,7 +65,7 @@ def save_weights(network: nn.Module, card: WeightCard, path: Path | str) -> None
             raise ValueError(f'{name}: not finite in half precision, expected numbers up to 65504')
     header = {'format': FORMAT, 'sha256': _digest(tensors), 'card': json.dumps(dataclasses.asdict(card))}
     part = path.with_name(path.name + '.part')
-    save_file(tensors, part, header)
+    part.write_bytes(save(tensors, header))
     os.replace(part, path)
     page = path.with_suffix('.md.part')
     page.write_text(card.markdown(path.stem, path.stat().st_size), encoding='utf-8')
