@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from hand_recon_ros.datasets.dataset import Dataset
@@ -13,7 +14,7 @@ from hand_recon_ros.datasets.registry import DATASETS, open_dataset
 from hand_recon_ros.installation import cache_folder
 from hand_recon_ros.synthesis.shards import INDEX, synthesize_shards
 from hand_recon_ros.synthesis.studio import StudioConfig
-from hand_recon_ros.synthesis.workspace import source_digest
+from hand_recon_ros.synthesis.workspace import PACKAGE
 from hand_recon_ros.training.detected_hands import DetectedHands, detect_hands
 from hand_recon_ros.training.recipe import SetRecipe
 
@@ -39,9 +40,12 @@ def given_set(text: str, threads: int, progress: bool = True) -> TrainingSet:
 
 
 def synthetic_set(recipe: SetRecipe, workers: int, progress: bool = True) -> TrainingSet:
-    """The recipe's set, made into the user's cache folder where it is not there yet; an interrupted making goes on."""
+    """The recipe's set, made into the user's cache folder where it is not there yet; an interrupted making goes on.
+
+    A set once made serves until the package's version changes; its index tells which sources made it.
+    """
     config = StudioConfig(**dataclasses.asdict(recipe))
-    text = json.dumps([dataclasses.asdict(recipe), source_digest()])
+    text = json.dumps([dataclasses.asdict(recipe), version(PACKAGE)])
     folder = cache_folder() / 'shards' / f'{recipe.seed}-{hashlib.sha256(text.encode()).hexdigest()[:16]}'
     if not (folder / INDEX).is_file():
         folder.parent.mkdir(parents=True, exist_ok=True)
