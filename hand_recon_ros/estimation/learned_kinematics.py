@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hand_recon_ros.geometry.rotations import quaternion_to_matrix
-from hand_recon_ros.hand_model.anatomy import rotations_to_angles
+from hand_recon_ros.hand_model.anatomy import joint_ranges, rotations_to_angles
 from hand_recon_ros.hand_model.landmarks import Skeleton, landmark_shape_dirs, rest_landmarks
 from hand_recon_ros.hand_model.skeleton import JOINT_PARENTS
 from hand_recon_ros.networks.forward_kinematics import JOINT_KEYPOINTS
@@ -17,7 +17,7 @@ from hand_recon_ros.weights.store import load_weights
 
 
 class LearnedKinematics:
-    """Takes the place of closed-form inverse kinematics: learned habits in place of hard limits."""
+    """Takes the place of closed-form inverse kinematics; angles beyond a joint's limits are clipped to them."""
 
     def __init__(self, skeleton: Skeleton, model_name: str, weights: str = 'iknet'):
         """skeleton: of a model with a detector's landmark offsets. ValueError when the weights are of another model."""
@@ -25,7 +25,8 @@ class LearnedKinematics:
         if card.model != model_name:
             raise ValueError(f'weights {weights}: for model {card.model!r}, expected {model_name!r}')
         self._rest, self._rest_dirs = rest_landmarks(skeleton), landmark_shape_dirs(skeleton)
-        self._axes, self._layers = skeleton.axes, folded_layers(network)
+        self._axes, self._layers, ranges = skeleton.axes, folded_layers(network), joint_ranges()
+        self._limits = np.float32(ranges['lower']), np.float32(ranges['upper'])
 
     def __call__(self, points, shape):
         """Wrist rotation (3, 3) and angles (15, 3), rad, of a right hand of `shape` (B,) with landmarks `points` (21, 3)."""
@@ -36,7 +37,7 @@ class LearnedKinematics:
         world = quaternion_to_matrix((weight @ values + bias).reshape(21, 4)[np.asarray(JOINT_KEYPOINTS)])
         parents = np.maximum(np.asarray(JOINT_PARENTS), 0)
         local = jnp.swapaxes(world[parents], -1, -2) @ world
-        return world[0], rotations_to_angles(local[1:], self._axes)
+        return world[0], jnp.clip(rotations_to_angles(local[1:], self._axes), *self._limits)
 
 
 def folded_layers(network: IkNet) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -19,8 +19,10 @@ from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.networks.forward_kinematics import LandmarkKinematics, world_rotations
 from hand_recon_ros.training.detected_hands import DetectedHands
 from hand_recon_ros.training.hand_labels import hand_labels
+from hand_recon_ros.types import checked
 
-_FIELDS = ('points', 'truth', 'shape', 'rest')
+_FIELDS = ('points', 'truth', 'rest', 'shape', 'world')
+_SHAPES = {'points': (21, 3), 'truth': (21, 3), 'rest': (21, 3), 'shape': (None,), 'world': (16, 3, 3)}
 
 
 @dataclass(frozen=True)
@@ -28,23 +30,19 @@ class DetectorPoints:
     """Right hands (left ones mirrored), camera axes.
 
     points: (N, 21, 3) m as the detector sees them, lifted (estimation.viewing.lifted_points). truth: (N, 21, 3) m true
-    landmarks by the detector's definition. rest: (N, 21, 3) the same at rest. shape: (N, B).
+    landmarks by the detector's definition. rest: (N, 21, 3) the same at rest. shape: (N, B). world: (N, 16, 3, 3) true
+    rotations of the joints.
     """
     points: np.ndarray
     truth: np.ndarray
     rest: np.ndarray
     shape: np.ndarray
+    world: np.ndarray
 
     def __post_init__(self):
         count = len(self.points)
         for name in _FIELDS:
-            value = np.asarray(getattr(self, name), np.float32)
-            expected = (count, 21, 3) if name != 'shape' else (count, value.shape[-1])
-            if value.shape != expected:
-                raise ValueError(f'{name}: shape {value.shape}, expected {expected}')
-            if not np.isfinite(value).all():
-                raise ValueError(f'{name}: not finite, expected metres')
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, checked(name, getattr(self, name), (count, *_SHAPES[name])))
 
     def __len__(self) -> int:
         return len(self.points)
@@ -58,7 +56,7 @@ class DetectorPoints:
         """From save's file; ValueError names the file and what is wrong."""
         try:
             with np.load(path) as stored:
-                return cls(**{name: stored[name] for name in ('points', 'truth', 'rest', 'shape')})
+                return cls(**{name: stored[name] for name in _FIELDS})
         except (OSError, KeyError, ValueError) as error:
             raise ValueError(f'{path}: {error}, expected an .npz of detector points') from error
 
@@ -103,4 +101,4 @@ def detector_points(dataset: Dataset, detected: DetectedHands, model: HandModel,
     offsets = torch.tensor(offsets_m, dtype=torch.float32).expand(len(shape), 21, 3)
     points, image_points = (np.stack(each).astype(np.float32) for each in (points, image_points))
     return DetectorPoints(np.asarray(lift(points, image_points)), kinematics(world, shape, offsets).numpy(),
-                          kinematics.rest(shape, offsets).numpy(), shape.numpy())
+                          kinematics.rest(shape, offsets).numpy(), shape.numpy(), world.numpy())

@@ -45,6 +45,7 @@ class IkRecipe:
     weights: IkWeights = field(default_factory=IkWeights)
     seen_share: float = 0.5
     mean_rest: float = 0.5
+    seen_rotations: bool = True
     seed: int = 0
 
 

@@ -62,7 +62,8 @@ def train_iknet(options: RunOptions) -> Ended:
     seen, seen_held_out = (detector_points(each.dataset, each.detected, model, tables[SYNTHETIC_TABLE])
                            for each in (training, held_out))
     task = IkTask(model, MotionCapture(model, list(tables.values()), recipe.hands, progress=True), recipe.width,
-                  recipe.weights, seen, seen_held_out, recipe.seen_share, recipe.mean_rest, recipe.seed)
+                  recipe.weights, seen, seen_held_out, recipe.seen_share, recipe.mean_rest, recipe.seen_rotations,
+                  recipe.seed)
     return _ended(options, task, recipe.schedule, options.out, 'iknet', {'width': recipe.width}, training,
                   "21 points of a right hand, metres, and the same at rest")
 
