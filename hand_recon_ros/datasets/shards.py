@@ -7,7 +7,6 @@ import json
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -65,6 +64,7 @@ class Shards(Dataset):
         self.index, where = read_json(path, 'index'), f'index {path}'
         self._depth_unit_m = float(field(self.index, 'depth_unit_m', where))
         self.shards, first = [], 0
+        self._listings: dict[Path, list] = {}       # all of them: 1.5 kB a sample, and any sample may be next
         for place, stored in enumerate(field(self.index, 'shards', where)):
             at = f'{where} shard {place}'
             name, count, size, digest = (field(stored, key, at) for key in ('name', 'samples', 'bytes', 'sha256'))
@@ -79,7 +79,10 @@ class Shards(Dataset):
 
     def sample(self, index: int) -> Sample:
         shard = self.shards[int(np.searchsorted(self._firsts, index, 'right')) - 1]
-        key, members = _listed(shard.path)[index - shard.first]
+        if shard.path not in self._listings:
+            with open(require(shard.path, 'shard'), 'rb') as file:
+                self._listings[shard.path] = _members(shard.path, file)
+        key, members = self._listings[shard.path][index - shard.first]
         with open(require(shard.path, 'shard'), 'rb') as file:
             def read(offset: int, size: int) -> bytes:
                 file.seek(offset)
@@ -171,12 +174,6 @@ def _drawn(held: list[Sample], rng) -> Sample:
     place = int(rng.integers(len(held)))
     held[place], held[-1] = held[-1], held[place]
     return held.pop()
-
-
-@lru_cache(maxsize=16)
-def _listed(path: Path) -> list[tuple[str, dict[str, tuple[int, int]]]]:
-    with open(require(path, 'shard'), 'rb') as file:
-        return _members(path, file)
 
 
 def _members(path: Path, file) -> list[tuple[str, dict[str, tuple[int, int]]]]:

@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-STATE, HISTORY = 'state.pt', 'history.jsonl'
+STATE, BEST, HISTORY = 'state.pt', 'best.pt', 'history.jsonl'
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,12 @@ class RunFolder:
         file = self.path / STATE
         if not file.exists():
             return Progress()
+        state = _loaded(file, 'the state of this run')
         try:
-            state = torch.load(file, map_location='cpu', weights_only=True)
             network.load_state_dict(state['network'])
             optimizer.load_state_dict(state['optimizer'])
             progress = Progress(**state['progress'])
-        except (OSError, RuntimeError, KeyError, TypeError, EOFError) as error:
+        except (RuntimeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f'{file}: {str(error).splitlines()[0]}, expected the state of this run') from error
         self._cut_history(progress.step)
         return progress
@@ -60,14 +61,11 @@ class RunFolder:
 
     def keep_best(self, network: torch.nn.Module) -> None:
         """Keep the network's weights as the best so far."""
-        self._store('best.pt', network.state_dict())
+        self._store(BEST, network.state_dict())
 
     def best(self) -> dict[str, torch.Tensor]:
         """Weights of the best validation; ValueError before any."""
-        file = self.path / 'best.pt'
-        if not file.exists():
-            raise ValueError(f'{file}: missing, expected a run with at least one validation')
-        return torch.load(file, map_location='cpu', weights_only=True)
+        return best_weights(self.path)
 
     def note(self, step: int, figures: dict[str, float]) -> None:
         """Add a line of figures to the history."""
@@ -88,6 +86,20 @@ class RunFolder:
         part = self.path / (name + '.part')
         torch.save(content, part)
         os.replace(part, self.path / name)
+
+
+def best_weights(folder: Path | str) -> dict[str, torch.Tensor]:
+    """Weights of the best validation of a run's folder; ValueError where there is none or it is damaged."""
+    return _loaded(Path(folder) / BEST, 'a run with at least one validation')
+
+
+def _loaded(file: Path, expected: str):
+    if not file.is_file():
+        raise ValueError(f'{file}: missing, expected {expected}')
+    try:
+        return torch.load(file, map_location='cpu', weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f'{file}: {str(error).splitlines()[0]}, expected {expected}') from error
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -47,6 +47,10 @@ class DetectorPoints:
     def __len__(self) -> int:
         return len(self.points)
 
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """All arrays by name, as copies of their own."""
+        return {name: torch.tensor(getattr(self, name)) for name in _FIELDS}
+
     def part(self, rows) -> DetectorPoints:
         """Only these rows."""
         return DetectorPoints(*(getattr(self, name)[rows] for name in _FIELDS))

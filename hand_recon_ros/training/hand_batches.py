@@ -73,10 +73,10 @@ class LabelledCrop(NamedTuple):
 
 
 class HandBatches:
-    """Crops of a data set's views. augmentation: None for crops as an estimator would take them, nothing drawn."""
+    """Crops of a data set's views: for training augmented, by number as an estimator would take them."""
 
     def __init__(self, dataset: Dataset, detected: DetectedHands, model: HandModel, size: int,
-                 augmentation: Augmentation | None, seed: int = 0, hands_mean=None):
+                 augmentation: Augmentation = Augmentation(), seed: int = 0, hands_mean=None):
         if len(detected) != len(dataset):
             raise ValueError(f'detected: {len(detected)} samples, expected the {len(dataset)} of {dataset.root}')
         self.views = detected.presence.shape[1]
@@ -119,7 +119,7 @@ class HandBatches:
         return right, left, right.turn @ between @ left.turn.T
 
     def crop(self, number: int, place: int, rng: np.random.Generator | None = None) -> LabelledCrop:
-        """Crop of view `place` of a sample; rng: for what the augmentation draws."""
+        """Crop of view `place` of a sample; augmented with what `rng` draws, as it is without."""
         sample = self._dataset[number]
         place = min(place, len(sample.views) - 1)
         view, labels = sample.views[place], hand_labels(sample, place, self._model, self._hands_mean)
@@ -128,13 +128,13 @@ class HandBatches:
         points_px = np.asarray(self._detected.points_px[number, place], np.float64)
         around = points_px if seen else labels.joints_px
         hand = HandCrop.around(around, labels.mirrored, camera, self._size)
-        if self._augmentation is not None:
+        if rng is not None:
             hand = _moved(hand, self._augmentation, rng)
             points_px = self._untrusted(points_px, around, place, rng)
         elif not seen:
             points_px = np.full((21, 2), np.nan)
         image, mask = hand.take(view.image()), view.mask()
-        if self._augmentation is not None:
+        if rng is not None:
             image = _recoloured(image, self._augmentation, rng)
         if mask is None:
             mask = np.full((self._size, self._size), np.nan, np.float32)

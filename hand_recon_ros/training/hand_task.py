@@ -57,6 +57,7 @@ class HandTask:
             terms = mano_losses(output, batch, self._hand, self._weights) if self._stage.mano else {}
             return {**terms, 'mask': mask_loss(output.mask, batch.mask)} if self._stage.mask else terms
 
+    @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Errors of meshes, aligned and about the wrist, and of masks; without augmentation."""
         errors, roots, losses, overlaps = [], [], [], []

@@ -38,7 +38,8 @@ class IkTask:
         torch.manual_seed(seed)
         self.network, self._hands, self._weights, self._seed = IkNet(width), hands, weights, seed
         self._kinematics = LandmarkKinematics(model)
-        self._seen, self._held_out, self._share = seen, seen_held_out, seen_share if seen is not None else 0.0
+        self._seen, self._held_out = (None if each is None else each.tensors() for each in (seen, seen_held_out))
+        self._share = 0.0 if seen is None else seen_share
         self._mean_rest, self._seen_rotations = mean_rest, seen_rotations
         self._settings = {'model': model.name, 'width': width, 'weights': dataclasses.asdict(weights),
                           'hands': dataclasses.asdict(hands.settings), 'seen': len(seen) if seen else 0,
@@ -62,9 +63,9 @@ class IkTask:
         world = hands.world
         if pairs:
             draw = generator(self._seed, step, rank)
-            rows = torch.randint(len(self._seen), (pairs,), generator=draw).numpy()
+            rows = torch.randint(len(self._seen['points']), (pairs,), generator=draw)
             unknown = (torch.rand(pairs, 1, 1, generator=draw) < self._mean_rest).to(self._device)
-            seen, true, still, form, turns = (torch.from_numpy(getattr(self._seen, name)[rows]).to(self._device)
+            seen, true, still, form, turns = (self._seen[name][rows].to(self._device)
                                               for name in ('points', 'truth', 'rest', 'shape', 'world'))
             carried = self._offsets(still, form)
             told = torch.where(unknown, self._kinematics.rest(torch.zeros_like(form), carried), still)
@@ -77,6 +78,7 @@ class IkTask:
         weights = dataclasses.asdict(self._weights)
         return {name: weights[name] * term for name, term in terms.items() if weights[name] > 0}
 
+    @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Landmark and rotation errors of hands never trained on; error_mm is of detector points where there are any, of
         people of whom nothing is known."""
@@ -88,8 +90,7 @@ class IkTask:
         figures['rotation_deg'] = float(torch.rad2deg(2 * torch.acos(real)).mean())
         if self._held_out is None:
             return {**figures, 'error_mm': figures['exact_mm']}
-        points, truth, rest, shape = (torch.from_numpy(getattr(self._held_out, name)).to(self._device)
-                                      for name in ('points', 'truth', 'rest', 'shape'))
+        points, truth, rest, shape = (self._held_out[name].to(self._device) for name in ('points', 'truth', 'rest', 'shape'))
         carried = self._offsets(rest, shape)
         told = self._kinematics.rest(torch.zeros_like(shape), carried)
         posed = self._posed(self.network(ik_inputs(points, told)).float(), shape, carried)

@@ -12,7 +12,7 @@ import torch
 from hand_recon_ros.detection.offsets import load_offsets
 from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.networks.hand_net import HandNet
-from hand_recon_ros.training.checkpoint import RunFolder
+from hand_recon_ros.training.checkpoint import BEST, RunFolder, best_weights
 from hand_recon_ros.training.curves import draw_curves
 from hand_recon_ros.training.detector_points import detector_points
 from hand_recon_ros.training.fit import Fitted, fit
@@ -80,15 +80,15 @@ def train_handnet(options: RunOptions, stage_name: str) -> Ended:
     torch.manual_seed(recipe.seed)
     network = HandNet(**settings)
     if before:
-        folder = options.out / before
-        if not (folder / 'best.pt').is_file():
-            raise ValueError(f'{folder}: no weights, expected stage {before!r} to be trained before {stage_name!r}')
-        weights = torch.load(folder / 'best.pt', map_location='cpu', weights_only=True)
+        if not (options.out / before / BEST).is_file():
+            raise ValueError(f'{options.out / before}: no weights, expected stage {before!r} to be trained before '
+                             f'{stage_name!r}')
+        weights = best_weights(options.out / before)
         network.load_state_dict({name.removeprefix('network.'): value for name, value in weights.items()})
     model = load_hand_model(options.model)
     training, held_out = _sets(options, recipe.data)
     batches = HandBatches(training.dataset, training.detected, model, recipe.crop, recipe.augmentation, recipe.seed)
-    unchanged = HandBatches(held_out.dataset, held_out.detected, model, recipe.crop, None)
+    unchanged = HandBatches(held_out.dataset, held_out.detected, model, recipe.crop)
     inputs = f'crops of {recipe.crop} pixels and heat maps of {recipe.sigma_px} pixels around MediaPipe\'s landmarks'
     if stage_name == 'stereo':
         task = StereoTask(network, model, batches, unchanged, sigma_px=recipe.sigma_px, workers=options.workers)

@@ -55,6 +55,7 @@ class StereoTask:
         found, truth = self._blended(network, right, left, between.to(self._device))
         return stereo_losses(found, truth, 1.0, 1.0)
 
+    @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Aligned vertex errors of the blended hand and of the right view's alone."""
         both, alone = [], []

@@ -1,0 +1,156 @@
+"""HandNet's crops, losses and stages: labels agree with pixels, locked parts stay, missing labels take no part."""
+import numpy as np
+import pytest
+import torch
+
+from hand_recon_ros.estimation.hand_crop import HandCrop
+from hand_recon_ros.geometry.cameras import Camera
+from hand_recon_ros.geometry.rotations import axis_angle_to_matrix
+from hand_recon_ros.hand_model.assets import load_hand_model
+from hand_recon_ros.hand_model.skinning_torch import TorchHand
+from hand_recon_ros.networks.hand_net import HandNet, HandOutput, StereoWeights
+from hand_recon_ros.networks.heat_maps import gaussians
+from hand_recon_ros.training.hand_batches import Augmentation, HandBatches
+from hand_recon_ros.training.hand_losses import (ManoWeights, blended_pose, in_sides, mano_losses, mask_loss, posed,
+                                                 projected, true_scale)
+from hand_recon_ros.training.hand_stages import ALL, STAGES, Staged
+from hand_recon_ros.training.hand_task import HandTask, intersection_over_union
+from hand_recon_ros.training.mesh_errors import aligned_errors_m
+from hand_recon_ros.training.stereo_task import StereoTask
+from training_sets import SAMPLES, perfect_detections, small_set
+
+
+@pytest.fixture(scope='module')
+def dataset(tmp_path_factory):
+    return small_set(tmp_path_factory.mktemp('shards') / 'set')
+
+
+@pytest.fixture(scope='module')
+def model():
+    return load_hand_model('open_hand')
+
+
+@pytest.fixture(scope='module')
+def batches(dataset, model):
+    return HandBatches(dataset, perfect_detections(dataset), model, 64, Augmentation(lost=0.0, garbage=0.0), seed=1)
+
+
+def test_a_crop_and_its_inverse(model):
+    camera = Camera(640, 480, np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]))
+    points = np.random.default_rng(0).uniform(100, 300, (21, 2))
+    for mirrored in (False, True):
+        crop = HandCrop.around(points, mirrored, camera, 128)
+        np.testing.assert_allclose(crop.to_image(crop.to_crop(points)), points, atol=1e-9)
+        assert crop.to_crop(points).min() > 0 and crop.to_crop(points).max() < 127
+        turn = axis_angle_to_matrix(np.array([0.3, -0.4, 1.0]))
+        np.testing.assert_allclose(crop.wrist_to_camera(crop.wrist_to_crop(turn)), turn, atol=1e-12)
+    with pytest.raises(ValueError, match='points_px: 0 points, expected at least 2'):
+        HandCrop.around(np.full((21, 2), np.nan), False, camera, 128)
+
+
+def test_augmented_labels_still_agree_with_each_other(batches, model):
+    batch, hand = batches.batch(0, SAMPLES), TorchHand(model)
+    mesh = posed(hand, batch.rotations, batch.shape)
+    assert (mesh.keypoints - batch.joints_m).norm(dim=-1).max() < 1e-5
+    # A scaled orthographic camera differs from perspective by the hand's depth over its distance.
+    scale = true_scale(batch)
+    flat = projected(mesh, torch.stack([scale, torch.zeros_like(scale), torch.zeros_like(scale)], dim=1))
+    seen = in_sides(batch.joints_px, 64)
+    apart = (flat - flat.mean(1, keepdim=True) - seen + seen.mean(1, keepdim=True)).norm(dim=-1)
+    assert apart.mean() < 0.03
+    np.testing.assert_allclose(batch.keypoints_px, batch.joints_px, atol=1e-3)
+
+
+def test_masks_cover_the_joints(batches):
+    batch = batches.batch(1, SAMPLES)
+    inside = []
+    for joints, mask in zip(batch.joints_px.round().long(), batch.mask):
+        kept = ((joints >= 0) & (joints < 64)).all(1)
+        inside.append(mask[joints[kept, 1], joints[kept, 0]].mean())
+    assert np.mean(inside) > 0.6
+
+
+def test_batches_are_a_function_of_seed_and_step(dataset, model, batches):
+    again = HandBatches(dataset, perfect_detections(dataset), model, 64, Augmentation(lost=0.0, garbage=0.0), seed=1)
+    for first, second in zip(batches.batch(3, 4), again.batch(3, 4)):
+        assert torch.equal(first, second)
+    other = HandBatches(dataset, perfect_detections(dataset), model, 64, Augmentation(), seed=2)
+    assert not torch.equal(batches.batch(3, 4).image, other.batch(3, 4).image)
+    lost = HandBatches(dataset, perfect_detections(dataset), model, 64, Augmentation(lost=1.0))
+    assert torch.isnan(lost.batch(0, 4).keypoints_px).all()
+    assert gaussians(lost.batch(0, 4).keypoints_px, 64, 2.0).abs().max() == 0
+
+
+def test_both_views_of_a_pair_show_one_hand(batches):
+    right, left, between = batches.pairs(0, SAMPLES)
+    torch.testing.assert_close(between @ left.rotations[:, 0], right.rotations[:, 0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(left.rotations[:, 1:], right.rotations[:, 1:])
+
+
+def test_a_blend_lies_between_its_views(batches):
+    right, left, between = batches.pairs(0, 4)
+    one = right.rotations
+    two = axis_angle_to_matrix(0.4 * torch.randn(4, 16, 3, generator=torch.Generator().manual_seed(0)))
+    for weight, expected in ((0.0, two), (1.0, one)):
+        torch.testing.assert_close(blended_pose(torch.full((4, 48), weight), one, two), expected, atol=1e-4, rtol=0)
+
+
+def test_labels_that_are_missing_take_no_part(batches, model):
+    batch, hand = batches.batch(0, 4), TorchHand(model)
+    pose = (0.1 * torch.randn(4, 48, generator=torch.Generator().manual_seed(1))).requires_grad_()
+    output = HandOutput(pose, torch.zeros(4, 10, requires_grad=True), torch.full((4, 3), 2.0, requires_grad=True),
+                        torch.zeros(4, 512), None)
+    lacking = batch._replace(rotations=torch.full_like(batch.rotations, torch.nan),
+                             shape=torch.full_like(batch.shape, torch.nan))
+    terms = mano_losses(output, lacking, hand, ManoWeights())
+    assert terms['pose'] == 0 and terms['shape'] == 0 and terms['joints'] > 0
+    sum(terms.values()).backward()
+    assert torch.isfinite(pose.grad).all() and pose.grad.abs().max() > 0
+    logits = torch.zeros(4, 64, 64)
+    assert mask_loss(logits, torch.full((4, 64, 64), torch.nan)) == 0
+    assert abs(mask_loss(logits, batch.mask) - np.log(2)) < 1e-6
+
+
+def test_the_truth_has_no_loss_and_no_error(batches, model):
+    from hand_recon_ros.geometry.rotations import matrix_to_axis_angle
+    batch, hand = batches.batch(0, 4), TorchHand(model)
+    mesh = posed(hand, batch.rotations, batch.shape)
+    output = HandOutput(matrix_to_axis_angle(batch.rotations).flatten(1), batch.shape, torch.zeros(4, 3),
+                        torch.zeros(4, 512), None)
+    terms = mano_losses(output, batch, hand, ManoWeights())
+    assert terms['pose'] < 1e-8 and terms['shape'] == 0
+    moved = 1.7 * mesh.vertices @ axis_angle_to_matrix(torch.tensor([0.5, 0.1, -0.3])).T + 0.2
+    assert aligned_errors_m(moved, mesh.vertices).max() < 1e-6
+    assert aligned_errors_m(mesh.vertices * torch.tensor([-1.0, 1, 1]), mesh.vertices).min() > 0.002
+    assert intersection_over_union(batch.mask > 0.5, batch.mask > 0.5).tolist() == [1.0] * 4
+
+
+@pytest.mark.parametrize('name', sorted(STAGES))
+def test_a_stage_changes_what_learns_and_nothing_else(name, batches, model):
+    torch.manual_seed(0)
+    network = HandNet('resnet18_half')
+    task = HandTask(name, network, {}, model, batches, batches, held_out_crops=2)
+    task.to(torch.device('cpu'))
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    task.network.train()
+    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], 1e-3)
+    sum(task.losses(task.network, 0, 0, 4).values()).backward()
+    optimizer.step()
+    changed = {key.split('.')[0] for key, value in network.state_dict().items() if not torch.equal(value, before[key])}
+    assert changed == set(STAGES[name].learns)
+    assert isinstance(task.network, Staged) and set(STAGES[name].learns) <= set(ALL)
+    figures = task.validate()
+    assert figures[task.figure] > 0
+
+
+def test_stereo_weights_learn_and_begin_as_the_mean(batches, model):
+    torch.manual_seed(0)
+    task = StereoTask(HandNet('resnet18_half'), model, batches, batches, held_out_pairs=0)
+    task.to(torch.device('cpu'))
+    assert (StereoWeights()(torch.randn(2, 512), torch.randn(2, 512)) == 0.5).all()
+    frozen = {key: value.clone() for key, value in task._hand_net.state_dict().items()}
+    terms = task.losses(task.network, 0, 0, 4)
+    sum(terms.values()).backward()
+    assert task.network.layer.weight.grad.abs().max() > 0 and set(terms) == {'vertices', 'joints'}
+    for key, value in task._hand_net.state_dict().items():
+        assert torch.equal(value, frozen[key])
