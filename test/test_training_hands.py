@@ -1,4 +1,7 @@
 """HandNet's crops, losses and stages: labels agree with pixels, locked parts stay, missing labels take no part."""
+import dataclasses
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +16,7 @@ from hand_recon_ros.networks.heat_maps import gaussians
 from hand_recon_ros.training.hand_batches import Augmentation, HandBatches
 from hand_recon_ros.training.hand_losses import (ManoWeights, blended_pose, in_sides, mano_losses, mask_loss, posed,
                                                  projected, true_scale)
+from hand_recon_ros.training.hand_labels import LabelModel, hand_labels
 from hand_recon_ros.training.hand_stages import ALL, STAGES, Staged
 from hand_recon_ros.training.hand_task import HandTask, intersection_over_union
 from hand_recon_ros.training.mesh_errors import aligned_errors_m
@@ -32,7 +36,7 @@ def model():
 
 @pytest.fixture(scope='module')
 def batches(dataset, model):
-    return HandBatches(dataset, perfect_detections(dataset), model, 64, Augmentation(lost=0.0, garbage=0.0), seed=1)
+    return HandBatches(dataset, perfect_detections(dataset), LabelModel(model, 'open_hand'), 64, Augmentation(lost=0.0, garbage=0.0), seed=1)
 
 
 def test_a_crop_and_its_inverse(model):
@@ -71,12 +75,12 @@ def test_masks_cover_the_joints(batches):
 
 
 def test_batches_are_a_function_of_seed_and_step(dataset, model, batches):
-    again = HandBatches(dataset, perfect_detections(dataset), model, 64, Augmentation(lost=0.0, garbage=0.0), seed=1)
+    again = HandBatches(dataset, perfect_detections(dataset), LabelModel(model, 'open_hand'), 64, Augmentation(lost=0.0, garbage=0.0), seed=1)
     for first, second in zip(batches.batch(3, 4), again.batch(3, 4)):
         assert torch.equal(first, second)
-    other = HandBatches(dataset, perfect_detections(dataset), model, 64, Augmentation(), seed=2)
+    other = HandBatches(dataset, perfect_detections(dataset), LabelModel(model, 'open_hand'), 64, Augmentation(), seed=2)
     assert not torch.equal(batches.batch(3, 4).image, other.batch(3, 4).image)
-    lost = HandBatches(dataset, perfect_detections(dataset), model, 64, Augmentation(lost=1.0))
+    lost = HandBatches(dataset, perfect_detections(dataset), LabelModel(model, 'open_hand'), 64, Augmentation(lost=1.0))
     assert torch.isnan(lost.batch(0, 4).keypoints_px).all()
     assert gaussians(lost.batch(0, 4).keypoints_px, 64, 2.0).abs().max() == 0
 
@@ -154,3 +158,18 @@ def test_stereo_weights_learn_and_begin_as_the_mean(batches, model):
     assert task.network.layer.weight.grad.abs().max() > 0 and set(terms) == {'vertices', 'joints'}
     for key, value in task._hand_net.state_dict().items():
         assert torch.equal(value, frozen[key])
+
+
+def test_labels_of_another_model_are_not_taken(tmp_path, dataset, model):
+    from test_hand_model_files import mano_fields
+    fields = mano_fields()
+    (tmp_path / 'MANO_RIGHT.pkl').write_bytes(pickle.dumps(fields))
+    sample = dataset[0]
+    assert hand_labels(sample, 1, LabelModel(model, 'open_hand')).complete
+    told = LabelModel.load(str(tmp_path / 'MANO_RIGHT.pkl'))
+    assert told.label_name == 'mano' and hand_labels(sample, 1, told).rotations is None
+    pose = np.random.default_rng(0).normal(size=48) * 0.3
+    mano = dataclasses.replace(sample, model='mano', pose=pose, flat_hand_mean=False, handedness='right')
+    expected = axis_angle_to_matrix((pose[3:] + fields['hands_mean']).reshape(15, 3))
+    np.testing.assert_allclose(hand_labels(mano, 0, told).rotations[1:], expected, atol=1e-6)
+    assert hand_labels(dataclasses.replace(mano, pose_space='pca', pose=pose[:20]), 0, told).rotations is None

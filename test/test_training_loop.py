@@ -14,6 +14,7 @@ from hand_recon_ros.networks.forward_kinematics import LandmarkKinematics, local
 from hand_recon_ros.training.checkpoint import HISTORY, RunFolder
 from hand_recon_ros.training.detector_points import DetectorPoints, detector_points
 from hand_recon_ros.training.fit import fit
+from hand_recon_ros.training.hand_labels import LabelModel
 from hand_recon_ros.training.ik_losses import IkWeights, norm_loss, rotation_losses, xyz_loss
 from hand_recon_ros.training.ik_task import IkTask
 from hand_recon_ros.training.motion_capture import MotionCapture, MotionCaptureSettings
@@ -42,7 +43,8 @@ def hands(model, offsets):
 @pytest.fixture(scope='module')
 def seen(tmp_path_factory, model, offsets):
     dataset = small_set(tmp_path_factory.mktemp('shards') / 'set')
-    return detector_points(dataset, perfect_detections(dataset), model, offsets, progress=False)
+    return detector_points(dataset, perfect_detections(dataset), LabelModel(model, 'open_hand'), offsets,
+                           progress=False)
 
 
 class Killed(Exception):

@@ -15,10 +15,9 @@ from hand_recon_ros.estimation.bone_shape import BoneShape
 from hand_recon_ros.estimation.viewing import lifted_points, ray_rotation, sight_of
 from hand_recon_ros.hand_model.landmarks import build_skeleton
 from hand_recon_ros.hand_model.mirroring import mirror_image_points, mirror_points
-from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.networks.forward_kinematics import LandmarkKinematics, world_rotations
 from hand_recon_ros.training.detected_hands import DetectedHands
-from hand_recon_ros.training.hand_labels import hand_labels
+from hand_recon_ros.training.hand_labels import LabelModel, hand_labels
 from hand_recon_ros.types import checked
 
 _FIELDS = ('points', 'truth', 'rest', 'shape', 'world')
@@ -73,13 +72,14 @@ class DetectorPoints:
         os.replace(part, path)
 
 
-def detector_points(dataset: Dataset, detected: DetectedHands, model: HandModel, offsets_m: np.ndarray,
-                    hands_mean=None, progress: bool = True) -> DetectorPoints:
+def detector_points(dataset: Dataset, detected: DetectedHands, told: LabelModel, offsets_m: np.ndarray,
+                    progress: bool = True) -> DetectorPoints:
     """Pairs of every hand that the detector saw and whose pose, shape and camera are labelled.
 
     offsets_m: (21, 3) landmark offsets of the detector on such images, which say where its landmarks truly are.
     ValueError when there is no such hand.
     """
+    model = told.model
     kinematics = LandmarkKinematics(model)
     bone_lengths_m = BoneShape.build(build_skeleton(model, offsets_m)).lengths(np.zeros(model.shape_size))
     lift = jax.jit(jax.vmap(lambda points, image_points: lifted_points(points, image_points, False, bone_lengths_m)))
@@ -88,7 +88,7 @@ def detector_points(dataset: Dataset, detected: DetectedHands, model: HandModel,
         sample = dataset[number]
         for place, view in enumerate(sample.views[:detected.presence.shape[1]]):
             keypoints = detected.keypoints(number, place, sample.handedness or 'right')
-            labels = hand_labels(sample, place, model, hands_mean)
+            labels = hand_labels(sample, place, told)
             if keypoints is None or view.camera is None or labels.rotations is None or labels.shape is None:
                 continue
             at, _, middle = sight_of(keypoints, view.camera)

@@ -15,9 +15,8 @@ from hand_recon_ros.detection.crops import Crop
 from hand_recon_ros.estimation.hand_crop import HandCrop, network_image
 from hand_recon_ros.estimation.viewing import nominal_camera
 from hand_recon_ros.hand_model.mirroring import mirror_rotations
-from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.training.detected_hands import DetectedHands
-from hand_recon_ros.training.hand_labels import hand_labels
+from hand_recon_ros.training.hand_labels import LabelModel, hand_labels
 
 
 @dataclass(frozen=True)
@@ -75,13 +74,13 @@ class LabelledCrop(NamedTuple):
 class HandBatches:
     """Crops of a data set's views: for training augmented, by number as an estimator would take them."""
 
-    def __init__(self, dataset: Dataset, detected: DetectedHands, model: HandModel, size: int,
-                 augmentation: Augmentation = Augmentation(), seed: int = 0, hands_mean=None):
+    def __init__(self, dataset: Dataset, detected: DetectedHands, told: LabelModel, size: int,
+                 augmentation: Augmentation = Augmentation(), seed: int = 0):
         if len(detected) != len(dataset):
             raise ValueError(f'detected: {len(detected)} samples, expected the {len(dataset)} of {dataset.root}')
         self.views = detected.presence.shape[1]
-        self._dataset, self._detected, self._model, self._size = dataset, detected, model, size
-        self._augmentation, self._seed, self._hands_mean = augmentation, seed, hands_mean
+        self._dataset, self._detected, self._told, self._size = dataset, detected, told, size
+        self._augmentation, self._seed = augmentation, seed
 
     def __len__(self) -> int:
         """Samples; each has `views` crops, of which a batch takes one."""
@@ -122,7 +121,7 @@ class HandBatches:
         """Crop of view `place` of a sample; augmented with what `rng` draws, as it is without."""
         sample = self._dataset[number]
         place = min(place, len(sample.views) - 1)
-        view, labels = sample.views[place], hand_labels(sample, place, self._model, self._hands_mean)
+        view, labels = sample.views[place], hand_labels(sample, place, self._told)
         camera = view.camera or nominal_camera(view.width, view.height)
         seen = self._detected.presence[number, place] >= 0.5
         points_px = np.asarray(self._detected.points_px[number, place], np.float64)
@@ -147,7 +146,7 @@ class HandBatches:
         if labels.rotations is not None:
             rotations = labels.rotations.copy()
             rotations[0] = turn @ rotations[0]
-        shape = np.full(self._model.shape_size, np.nan) if labels.shape is None else labels.shape
+        shape = np.full(self._told.model.shape_size, np.nan) if labels.shape is None else labels.shape
         return LabelledCrop(image, hand.to_crop(points_px), hand.to_crop(labels.joints_px), joints_m, rotations, shape,
                             mask, turn)
 

@@ -17,6 +17,7 @@ from hand_recon_ros.training.curves import draw_curves
 from hand_recon_ros.training.detector_points import detector_points
 from hand_recon_ros.training.fit import Fitted, fit
 from hand_recon_ros.training.hand_batches import HandBatches
+from hand_recon_ros.training.hand_labels import LabelModel
 from hand_recon_ros.training.hand_stages import STAGES, stage
 from hand_recon_ros.training.hand_task import HandTask
 from hand_recon_ros.training.ik_task import IkTask
@@ -56,12 +57,12 @@ class Ended:
 def train_iknet(options: RunOptions) -> Ended:
     """IKNet by a recipe; ValueError for what cannot be used."""
     recipe = load_recipe(IkRecipe, recipe_path('iknet', options.config))
-    model = load_hand_model(options.model)
+    told = LabelModel.load(options.model)
     training, held_out = _sets(options, recipe.data)
     tables = {name: load_offsets('mediapipe', name).offsets_m for name in (SYNTHETIC_TABLE, REAL_TABLE)}
-    seen, seen_held_out = (detector_points(each.dataset, each.detected, model, tables[SYNTHETIC_TABLE])
+    seen, seen_held_out = (detector_points(each.dataset, each.detected, told, tables[SYNTHETIC_TABLE])
                            for each in (training, held_out))
-    task = IkTask(model, MotionCapture(model, list(tables.values()), recipe.hands, progress=True), recipe.width,
+    task = IkTask(told.model, MotionCapture(told.model, list(tables.values()), recipe.hands, progress=True), recipe.width,
                   recipe.weights, seen, seen_held_out, recipe.seen_share, recipe.mean_rest, recipe.seen_rotations,
                   recipe.seed)
     return _ended(options, task, recipe.schedule, options.out, 'iknet', {'width': recipe.width}, training,
@@ -85,16 +86,16 @@ def train_handnet(options: RunOptions, stage_name: str) -> Ended:
                              f'{stage_name!r}')
         weights = best_weights(options.out / before)
         network.load_state_dict({name.removeprefix('network.'): value for name, value in weights.items()})
-    model = load_hand_model(options.model)
+    told = LabelModel.load(options.model)
     training, held_out = _sets(options, recipe.data)
-    batches = HandBatches(training.dataset, training.detected, model, recipe.crop, recipe.augmentation, recipe.seed)
-    unchanged = HandBatches(held_out.dataset, held_out.detected, model, recipe.crop)
+    batches = HandBatches(training.dataset, training.detected, told, recipe.crop, recipe.augmentation, recipe.seed)
+    unchanged = HandBatches(held_out.dataset, held_out.detected, told, recipe.crop)
     inputs = f'crops of {recipe.crop} pixels and heat maps of {recipe.sigma_px} pixels around MediaPipe\'s landmarks'
     if stage_name == 'stereo':
-        task = StereoTask(network, model, batches, unchanged, sigma_px=recipe.sigma_px, workers=options.workers)
+        task = StereoTask(network, told.model, batches, unchanged, sigma_px=recipe.sigma_px, workers=options.workers)
         return _ended(options, task, recipe.schedules[stage_name], options.out / stage_name, 'stereo_weights', {},
                       training, "both views' base features of HandNet")
-    task = HandTask(stage_name, network, settings, model, batches, unchanged, sigma_px=recipe.sigma_px,
+    task = HandTask(stage_name, network, settings, told.model, batches, unchanged, sigma_px=recipe.sigma_px,
                     weights=recipe.weights, workers=options.workers)
     return _ended(options, task, recipe.schedules[stage_name], options.out / stage_name, 'handnet', settings, training,
                   inputs)

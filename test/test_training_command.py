@@ -1,0 +1,65 @@
+"""`hand-recon train`: from shards on disk to a weight file that an estimator can load; wrong usage is named."""
+import json
+
+import pytest
+
+from hand_recon_ros.cli import main
+from hand_recon_ros.weights.store import load_weights
+from training_sets import small_set
+
+IK = """
+width: 16
+hands: {poses: 32}
+schedule: {steps: 4, batch_size: 16, learning_rate: 1.0e-3, validate_every: 2, save_every: 2}
+data: {training: {samples: 4, seed: 1}, validation: {samples: 4, seed: 2}}
+"""
+HAND = """
+backbone: resnet18_half
+crop: 64
+sigma_px: 1.0
+schedules:
+  image: {steps: 2, batch_size: 2, learning_rate: 1.0e-3, validate_every: 2, save_every: 2}
+  keypoint: {steps: 2, batch_size: 2, learning_rate: 1.0e-3, validate_every: 2, save_every: 2}
+data: {training: {samples: 4, seed: 1}, validation: {samples: 4, seed: 2}}
+"""
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """A cache of its own, so that what the detector saw of one test's set is no other's."""
+    path = tmp_path_factory.mktemp('train')
+    small_set(path / 'set')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('XDG_CACHE_HOME', str(path / 'cache'))
+        yield path
+
+
+@pytest.mark.parametrize('system, recipe, stages', [('iknet', IK, [()]),
+                                                    ('handnet', HAND, [('--stage', 'image'), ('--stage', 'keypoint')])])
+def test_a_run_ends_with_a_weight_file(folder, system, recipe, stages, capsys):
+    (folder / f'{system}.yaml').write_text(recipe)
+    data = str(folder / 'set')
+    for stage in stages:
+        out = folder / f'run_{system}'
+        assert main(['train', system, *stage, '--config', str(folder / f'{system}.yaml'), '--out', str(out), '--data', data,
+                     '--validation', f'shards:{data}:all', '--threads', '1', '--json', str(folder / 'x.json')]) == 0
+        told = json.loads((folder / 'x.json').read_text())
+        network, card = load_weights(told['weights'], system)
+        assert card.network == system and 'hand-recon' in card.command and card.data.startswith('shards all, ')
+        home = out / stage[1] if stage else out
+        assert (home / 'curves.png').stat().st_size > 5000 and (home / f'{system}.md').is_file()
+        assert told['last']['step'] == (4 if system == 'iknet' else 2)
+    assert f'{system}.safetensors: best at step' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('arguments, named', [
+    (['handnet', '--stage', 'fusion'], "expected stage 'keypoint' to be trained before 'fusion'|no schedule for stage"),
+    (['iknet', '--data', '/nowhere'], 'only one is given, expected both or neither'),
+    (['iknet', '--data', '/nowhere', '--validation', '/nowhere'], '/nowhere'),
+    (['iknet', '--threads', '0'], '--threads: 0, expected at least 1'),
+    (['iknet', '--config', 'huge'], "config 'huge': unknown for iknet"),
+    (['iknet', '--device', 'cuda:7'], "--device: 'cuda:7'")])
+def test_wrong_usage_is_named(tmp_path, capsys, arguments, named):
+    import re
+    assert main(['train', *arguments, '--out', str(tmp_path / 'run')]) == 2
+    assert re.search(named, capsys.readouterr().err)
