@@ -8,8 +8,8 @@ import shlex
 import sys
 from pathlib import Path
 
-HELP = 'train a network: IKNet, or a stage of HandNet, on synthetic hands made on the spot or on a data set'
-SYSTEMS = ('iknet', 'handnet')
+HELP = 'train a network: IKNet, DetNet or a stage of HandNet, on synthetic hands made on the spot or on a data set'
+SYSTEMS = ('iknet', 'detnet', 'handnet')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """0 when the run came to its end; ValueError for what cannot be used."""
     import torch
 
-    from hand_recon_ros.training.runs import RunOptions, train_handnet, train_iknet
+    from hand_recon_ros.training.runs import RunOptions, train_detnet, train_handnet, train_iknet
     if args.threads < 1:
         raise ValueError(f'--threads: {args.threads}, expected at least 1')
     if args.device.startswith('cuda') and not torch.cuda.is_available():
@@ -47,7 +47,10 @@ def run(args: argparse.Namespace) -> int:
     options = RunOptions(args.config, args.out, args.data, args.validation, args.model, args.device, args.workers,
                          shlex.join(['hand-recon', *sys.argv[1:]]))
     try:
-        ended = train_iknet(options) if args.system == 'iknet' else train_handnet(options, args.stage)
+        if args.system == 'handnet':
+            ended = train_handnet(options, args.stage)
+        else:
+            ended = {'iknet': train_iknet, 'detnet': train_detnet}[args.system](options)
     except KeyboardInterrupt:
         print('hand-recon train: interrupted; the same command goes on from the last saved state', file=sys.stderr)
         raise

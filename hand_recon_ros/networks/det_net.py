@@ -36,6 +36,8 @@ class DetNet(nn.Module):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.xavier_normal_(layer.weight)    # sec. 3.1
+        # Nearly all of a heat map is empty: from one half everywhere, the first hundreds of steps only learn that.
+        nn.init.constant_(self.heat[-1].bias, -4.0)
 
     def forward(self, image: torch.Tensor) -> DetMaps:
         """(N, 3, S, S) normalised, S = 128 in the paper."""

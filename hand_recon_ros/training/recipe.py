@@ -62,6 +62,18 @@ class HandRecipe:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class DetRecipe:
+    """DetNet: see training.det_task. features: channels of the volume F."""
+    schedule: Schedule
+    data: DataRecipe
+    backbone: str = 'resnet50'
+    features: int = 256
+    crop: int = 128
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    seed: int = 0
+
+
 def recipe_path(system: str, name_or_path: str) -> Path:
     """File of one of our recipes ('small', 'paper') for a system, or the path itself where it names a .yaml file."""
     if str(name_or_path).endswith(('.yaml', '.yml')):

@@ -11,9 +11,11 @@ import torch
 
 from hand_recon_ros.detection.offsets import load_offsets
 from hand_recon_ros.hand_model.assets import load_hand_model
+from hand_recon_ros.networks.det_net import DetNet
 from hand_recon_ros.networks.hand_net import HandNet
 from hand_recon_ros.training.checkpoint import BEST, RunFolder, best_weights
 from hand_recon_ros.training.curves import draw_curves
+from hand_recon_ros.training.det_task import DetTask
 from hand_recon_ros.training.detector_points import detector_points
 from hand_recon_ros.training.fit import Fitted, fit
 from hand_recon_ros.training.hand_batches import HandBatches
@@ -22,7 +24,7 @@ from hand_recon_ros.training.hand_stages import STAGES, stage
 from hand_recon_ros.training.hand_task import HandTask
 from hand_recon_ros.training.ik_task import IkTask
 from hand_recon_ros.training.motion_capture import MotionCapture
-from hand_recon_ros.training.recipe import DataRecipe, HandRecipe, IkRecipe, load_recipe, recipe_path
+from hand_recon_ros.training.recipe import DataRecipe, DetRecipe, HandRecipe, IkRecipe, load_recipe, recipe_path
 from hand_recon_ros.training.stereo_task import StereoTask
 from hand_recon_ros.training.training_sets import TrainingSet, given_set, synthetic_set
 from hand_recon_ros.types import checked_choice
@@ -67,6 +69,21 @@ def train_iknet(options: RunOptions) -> Ended:
                   recipe.seed)
     return _ended(options, task, recipe.schedule, options.out, 'iknet', {'width': recipe.width}, training,
                   "21 points of a right hand, metres, and the same at rest")
+
+
+def train_detnet(options: RunOptions) -> Ended:
+    """DetNet by a recipe; ValueError for what cannot be used."""
+    recipe = load_recipe(DetRecipe, recipe_path('detnet', options.config))
+    told = LabelModel.load(options.model)
+    settings = {'backbone': recipe.backbone, 'features': recipe.features}
+    torch.manual_seed(recipe.seed)
+    network = DetNet(**settings)
+    training, held_out = _sets(options, recipe.data)
+    task = DetTask(network, settings, HandBatches(training.dataset, training.detected, told, recipe.crop,
+                                                  recipe.augmentation, recipe.seed),
+                   HandBatches(held_out.dataset, held_out.detected, told, recipe.crop), workers=options.workers)
+    return _ended(options, task, recipe.schedule, options.out, 'detnet', settings, training,
+                  f'crops of {recipe.crop} pixels')
 
 
 def train_handnet(options: RunOptions, stage_name: str) -> Ended:
