@@ -11,6 +11,7 @@ from hand_recon_ros.detection.offsets import load_offsets
 from hand_recon_ros.detection.paired_detectors import PairedDetectors
 from hand_recon_ros.detection.registry import build_detector, build_stereo_detector, chosen_backend
 from hand_recon_ros.detection.tracking import HandTracker
+from hand_recon_ros.estimation.names import WITH_FEATURES
 from hand_recon_ros.estimation.registry import build_estimator
 from hand_recon_ros.estimation.rehearsal import rehearse
 from hand_recon_ros.fusion import rehearsal
@@ -74,8 +75,7 @@ class MonoPipeline:
                                                        min_detection_score=settings.min_detection_score)
         self._tracker = HandTracker()
         self._estimator = build_estimator(settings.estimator, self.model, offsets)
-        if not self._estimator.needs_image:
-            rehearse(self._estimator, self.model, self._detector.name)      # the first frame is not to compile anything
+        rehearse(self._estimator, self.model, self._detector.name)      # the first frame is not to compile anything
         self._tailor = None
         if settings.tailor != 'none':
             self._tailor = Tailor(self.model, offsets, solver=settings.tailor, max_hands=settings.max_hands)
@@ -164,8 +164,9 @@ class StereoPipeline:
         self._detector = detector or _stereo_detector(rig, settings)
         self.offsets_m = load_offsets(self._detector.name, settings.offsets).offsets_m
         self._estimator = build_estimator(settings.estimator, self.model, self.offsets_m)
-        if self._estimator.needs_image:
-            raise ValueError(f'estimator: {settings.estimator!r}, expected one that needs keypoints alone')
+        if settings.fusion == 'weights' and settings.estimator not in WITH_FEATURES:
+            raise ValueError(f'fusion: weights weighs the features of {WITH_FEATURES[0]}, expected that estimator '
+                             f'instead of {settings.estimator!r}')
         self._tailor = None
         if settings.tailor != 'none':
             self._tailor = Tailor(self.model, self.offsets_m, solver=settings.tailor, max_hands=settings.max_hands)

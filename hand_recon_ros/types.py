@@ -95,6 +95,18 @@ class HandKeypoints:
 
 
 @dataclass(frozen=True)
+class HandMask:
+    """Where one image shows a hand, on a square grid of its own. probability: (S, S) 0..1. A_image_grid: (2, 3), pixels
+    (column, row, 1) of the grid to pixels of the image."""
+    probability: np.ndarray
+    A_image_grid: np.ndarray
+
+    def __post_init__(self):
+        object.__setattr__(self, 'probability', checked('probability', self.probability, (None, None)))
+        object.__setattr__(self, 'A_image_grid', checked('A_image_grid', self.A_image_grid, (2, 3), np.float64))
+
+
+@dataclass(frozen=True)
 class HandEstimate:
     """One reconstructed hand in a camera's optical frame.
 
@@ -103,6 +115,8 @@ class HandEstimate:
     weak_camera: (3,) s (px per metre), tx, ty (px): u = s x + tx for the root-relative mesh.
     reprojection_px: rms distance of fitted from detected landmarks, NaN when nothing was fitted.
     metric: True when the scale is measured, not assumed.
+    features: (F,) what the network that made it saw, by which two views are weighed; empty where there is none.
+    mask: the hand's pixels in the image, None where the estimator makes none.
     """
     track_id: int
     handedness: str
@@ -120,10 +134,13 @@ class HandEstimate:
     reprojection_px: float = float('nan')
     identity: str = ''
     metric: bool = False
+    features: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    mask: HandMask | None = None
 
     def __post_init__(self):
         checked_choice('handedness', self.handedness, HANDEDNESS)
         checked_choice('projection', self.projection, PROJECTIONS)
+        object.__setattr__(self, 'features', checked('features', self.features, (None,)))
         for name, shape in (('pose', (48,)), ('shape', (None,)), ('translation', (3,)), ('joints_m', (21, 3)),
                             ('vertices_m', (None, 3)), ('weak_camera', (3,))):
             object.__setattr__(self, name, checked(name, getattr(self, name), shape))

@@ -16,7 +16,7 @@ from hand_recon_ros.hand_model.landmarks import build_skeleton, place
 from hand_recon_ros.hand_model.parameters import HandParameters
 from hand_recon_ros.synthesis.poses import PoseSpace
 from hand_recon_ros.types import Frame, HandKeypoints
-from hand_recon_ros.weights.store import read_card
+from hand_recon_ros.weights.files import read_card
 
 CAMERA = Camera(640, 480, np.array([[600.0, 0, 319.5], [0, 600, 239.5], [0, 0, 1]]))
 FRAME = Frame(640, 480, camera=CAMERA)

@@ -6,7 +6,7 @@ import torch
 from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.networks.det_net import DetMaps, DetNet, look_up
 from hand_recon_ros.networks.heat_maps import gaussians
-from hand_recon_ros.networks.ik_net import ROOT, WRIST
+from hand_recon_ros.networks.ik_encoding import ROOT, WRIST
 from hand_recon_ros.training.det_losses import bone_vectors, det_losses, normalised, on_map
 from hand_recon_ros.training.det_task import DetTask
 from hand_recon_ros.training.hand_batches import HandBatches

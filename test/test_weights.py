@@ -12,7 +12,8 @@ from hand_recon_ros.estimation.learned_kinematics import folded_layers
 from hand_recon_ros.networks.hand_net import HandNet
 from hand_recon_ros.networks.ik_net import IkNet
 from hand_recon_ros.weights.compiled import CompiledNetwork
-from hand_recon_ros.weights.store import WeightCard, load_weights, read_card, save_weights
+from hand_recon_ros.weights.files import WeightCard, read_card
+from hand_recon_ros.weights.store import load_weights, save_weights
 
 CARD = WeightCard('iknet', {'width': 16}, 'open_hand', 'points', 'nothing', 'hand-recon train', 'a CPU', 0.5, {'error_mm': 3.25})
 
@@ -97,7 +98,7 @@ def test_both_backends_agree():
 def test_batch_normalisation_is_folded_in(trained):
     values = torch.randn(1, 4, 21, 3)
     expected, given = trained(values)[0].detach().flatten().numpy(), values.flatten().numpy()
-    *hidden, last = folded_layers(trained)
+    *hidden, last = folded_layers({name: value.numpy() for name, value in trained.state_dict().items()})
     for weight, bias in hidden:
         given = 1 / (1 + np.exp(-(weight @ given + bias)))
     np.testing.assert_allclose(last[0] @ given + last[1], expected, atol=1e-5)

@@ -147,10 +147,10 @@ def _check(args: argparse.Namespace) -> None:
 
 def _groups(args: argparse.Namespace) -> list[Group]:
     """What to evaluate; ValueError before anything has run when part of it is not there or not usable."""
-    from hand_recon_ros.estimation.registry import ESTIMATORS
+    from hand_recon_ros.estimation.names import NAMES
     from hand_recon_ros.evaluation.sets import ACCURACY_SETS, load_set
     from hand_recon_ros.types import checked_choice
-    checked_choice('--estimator', args.estimator, tuple(ESTIMATORS))
+    checked_choice('--estimator', args.estimator, NAMES)
     if not args.set_name:
         settings = _settings(args, 'real')
         return [Group(_group_name(args.bag), tuple(_bag_jobs(args, settings)), settings)]

@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """0 when the run came to its end; ValueError for what cannot be used."""
     import torch
 
+    from hand_recon_ros.evaluation.learning_curves import draw_curves
     from hand_recon_ros.training.runs import RunOptions, train_detnet, train_handnet, train_iknet
     if args.threads < 1:
         raise ValueError(f'--threads: {args.threads}, expected at least 1')
@@ -54,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print('hand-recon train: interrupted; the same command goes on from the last saved state', file=sys.stderr)
         raise
+    draw_curves(ended.fitted.history, ended.task, ended.weights.parent / 'curves.png')
     last = ended.fitted.history[-1]
     print(f'{ended.weights}: best at step {ended.fitted.progress.best_step} of {ended.fitted.progress.step}')
     for name, value in last.items():

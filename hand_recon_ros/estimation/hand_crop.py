@@ -65,6 +65,12 @@ class HandCrop:
             points[..., 0] = self.size - 1 - points[..., 0]
         return self.crop.to_image(points)
 
+    @property
+    def A_image_crop(self) -> np.ndarray:
+        """(2, 3): crop pixels (column, row, 1) to image pixels."""
+        at = self.to_image(np.array([[0.0, 0], [1, 0], [0, 1]]))
+        return np.column_stack([at[1] - at[0], at[2] - at[0], at[0]])
+
     def wrist_to_crop(self, rotation: np.ndarray) -> np.ndarray:
         """A right hand's wrist rotation (3, 3) in the (mirrored) camera's axes, as the crop shows it."""
         return self._turn_of_right_hand.T @ rotation

@@ -11,12 +11,10 @@ import numpy as np
 from hand_recon_ros.estimation.assembly import posed_estimate
 from hand_recon_ros.estimation.bone_shape import BoneShape
 from hand_recon_ros.estimation.inverse_kinematics import PALM
-from hand_recon_ros.estimation.posing import MIRRORS, PosedHand, posed
-from hand_recon_ros.estimation.viewing import lifted_points, nominal_camera, placed_by_spread, ray_rotation, sight_of
-from hand_recon_ros.geometry import weak_perspective
-from hand_recon_ros.hand_model.landmarks import Skeleton, build_skeleton, place
+from hand_recon_ros.estimation.posing import MIRRORS, PosedHand, posed_in_view
+from hand_recon_ros.estimation.viewing import lifted_points, nominal_camera, ray_rotation, sight_of
+from hand_recon_ros.hand_model.landmarks import Skeleton, build_skeleton
 from hand_recon_ros.hand_model.model import HandModel
-from hand_recon_ros.hand_model.parameters import HandParameters
 from hand_recon_ros.hand_model.skinning_jax import jax_constants
 from hand_recon_ros.types import Frame, HandEstimate, HandIdentity, HandKeypoints, checked_choice
 
@@ -100,11 +98,4 @@ class PointsEstimator(ABC):
     def _fitted(self, constants, image_points, middle, points, mirror, shape, weak: bool) -> PosedHand:
         points, image_points = self._lifted(image_points, middle, points, mirror, weak)
         wrist, angles = self._kinematics(points, shape)
-        parameters = HandParameters(wrist, angles, jnp.zeros(3), shape)
-        landmarks = place(self._skeleton, parameters)[1]
-        if weak:
-            scale, *at = weak_perspective.fit(landmarks, image_points)
-            root = jnp.stack([*at, 1.0]) / jnp.maximum(scale, 1e-3)
-        else:
-            root = placed_by_spread(landmarks, image_points)
-        return posed(constants, self._skeleton, parameters._replace(root=root), mirror)
+        return posed_in_view(constants, self._skeleton, wrist, angles, shape, image_points, mirror, weak)

@@ -7,16 +7,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hand_recon_ros.estimation.viewing import placed_by_spread
+from hand_recon_ros.geometry import weak_perspective
 from hand_recon_ros.geometry.rotations import matrix_to_axis_angle
 from hand_recon_ros.hand_model import skinning
-from hand_recon_ros.hand_model.anatomy import angles_to_rotations
-from hand_recon_ros.hand_model.landmarks import Skeleton, wrist_position
+from hand_recon_ros.hand_model.anatomy import angles_to_rotations, joint_ranges
+from hand_recon_ros.hand_model.landmarks import Skeleton, place, wrist_position
 from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.hand_model.parameters import HandParameters
 from hand_recon_ros.hand_model.skinning_jax import jax_constants
 
 # What x is multiplied by: parameters are of the right hand that mirrors a left one.
 MIRRORS = {'left': np.float32(-1), 'right': np.float32(1)}
+_LOWER, _UPPER = (np.float32(joint_ranges()[name]) for name in ('lower', 'upper'))
+
+
+def within_limits(angles):
+    """Angles (..., 15, 3), rad, those beyond a joint's range moved to its end; JAX-traceable."""
+    return jnp.clip(angles, _LOWER, _UPPER)
 
 
 class PosedHand(NamedTuple):
@@ -37,6 +45,23 @@ def posed(constants: skinning.SkinningConstants, skeleton: Skeleton, parameters:
     points, turns = jnp.stack([mirror, 1, 1]), jnp.stack([1, mirror, mirror])
     return PosedHand((matrix_to_axis_angle(rotations) * turns).reshape(48), parameters.root * points,
                      translation * points, joints * points, vertices * points)
+
+
+def posed_in_view(constants: skinning.SkinningConstants, skeleton: Skeleton, wrist, angles, shape, image_points, mirror,
+                  weak: bool) -> PosedHand:
+    """posed() where a view sees the hand's landmarks, JAX-traceable. wrist: (3, 3). angles: (15, 3). shape: (B,).
+
+    image_points: (21, 2) on the normalised plane, mirrored for a left hand. weak: parallel rays (HandTailor eq. 17), of
+    a depth that only tells the scale.
+    """
+    parameters = HandParameters(wrist, angles, jnp.zeros(3), shape)
+    landmarks = place(skeleton, parameters)[1]
+    if weak:
+        scale, *at = weak_perspective.fit(landmarks, image_points)
+        root = jnp.stack([*at, 1.0]) / jnp.maximum(scale, 1e-3)
+    else:
+        root = placed_by_spread(landmarks, image_points)
+    return posed(constants, skeleton, parameters._replace(root=root), mirror)
 
 
 class HandPoser:

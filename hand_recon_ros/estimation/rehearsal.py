@@ -18,6 +18,7 @@ def rehearse(estimator: Estimator, model: HandModel, detector: str) -> None:
     camera = nominal_camera(WIDTH, HEIGHT)
     hand = JaxHand(model)
     zeros = np.zeros(48, np.float32), np.zeros(model.shape_size, np.float32)
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8) if estimator.needs_image else None
     for handedness in HANDEDNESS:
         joints = posed_hand(hand, *zeros, np.array([0, 0, DISTANCE_M], np.float32), handedness)[1]
         points_px = camera.project(joints)
@@ -26,4 +27,4 @@ def rehearse(estimator: Estimator, model: HandModel, detector: str) -> None:
             box_px=np.concatenate([points_px.min(0), points_px.max(0)]), points_px=points_px, point_scores=np.ones(21),
             points_m=joints - joints.mean(0), detector=detector, track_id=0)
         for known in (camera, None):
-            estimator.estimate(Frame(WIDTH, HEIGHT, None, known), keypoints)
+            estimator.estimate(Frame(WIDTH, HEIGHT, image, known), keypoints)

@@ -1,6 +1,8 @@
 """A pair of hands at rest before a made-up rig, so that whatever fusion compiles is compiled before the first image."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from hand_recon_ros.estimation.registry import Estimator
@@ -22,7 +24,7 @@ def rehearse(fuser: StereoFuser, estimator: Estimator, model: HandModel, rig: St
     `detector`: whose landmarks the keypoints are said to be. Track ids of the fuser begin after these hands', which
     do not count in its disparity_counts.
     """
-    hand = JaxHand(model)
+    hand, features = JaxHand(model), np.zeros(fuser.feature_count, np.float32)
     zeros = np.zeros(48, np.float32), np.zeros(model.shape_size, np.float32)
     seen = [[], []]
     for track_id, handedness in enumerate(HANDEDNESS):
@@ -36,7 +38,9 @@ def rehearse(fuser: StereoFuser, estimator: Estimator, model: HandModel, rig: St
     for instant, (left, right) in enumerate(((seen[0], seen[1]), (seen[0], []), ([], seen[1]))):
         views = []
         for camera, hands in zip((rig.left, rig.right), (left, right)):
-            frame = Frame(camera.width, camera.height, None, camera, STAMP_NS + instant)
-            views.append(View(frame, hands, [estimator.estimate(frame, hand) for hand in hands]))
+            image = np.zeros((camera.height, camera.width, 3), np.uint8) if estimator.needs_image else None
+            frame = Frame(camera.width, camera.height, image, camera, STAMP_NS + instant)
+            estimates = [estimator.estimate(frame, hand) for hand in hands]
+            views.append(View(frame, hands, [replace(each, features=features) for each in estimates]))
         fuser.fuse(rig, *views)
     fuser.forget_counts()

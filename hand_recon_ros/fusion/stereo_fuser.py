@@ -72,6 +72,11 @@ class StereoFuser:
         self.restart()
 
     @property
+    def feature_count(self) -> int:
+        """Numbers that the method needs of each view's estimate, 0 where it needs none."""
+        return getattr(self._fusion, 'feature_count', 0)
+
+    @property
     def disparity_counts(self) -> dict[str, int]:
         """What became of the hands whose skin was to be measured, by skin_term.OUTCOMES; empty without the term."""
         skin = getattr(self._fusion, 'skin', None)

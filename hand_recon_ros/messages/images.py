@@ -102,6 +102,15 @@ def rgb_to_image(rgb: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
                  is_bigendian=0, step=3 * rgb.shape[1], data=data)
 
 
+def mask_to_image(mask: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
+    """mono8 message of an (H, W) uint8 mask."""
+    mask = np.ascontiguousarray(mask)
+    if mask.ndim != 2 or mask.dtype != np.uint8 or 0 in mask.shape:
+        raise ValueError(f'mask: {mask.dtype} {mask.shape}, expected uint8 (H, W)')
+    return Image(header=to_header(stamp_ns, frame_id), height=mask.shape[0], width=mask.shape[1], encoding='mono8',
+                 step=mask.shape[1], data=array.array('B', mask.tobytes()))
+
+
 def rgb_to_compressed(rgb: np.ndarray, stamp_ns: int, frame_id: str, quality: int = 90) -> CompressedImage:
     """JPEG message of an (H, W, 3) uint8 image. quality: 1 to 100."""
     bgr = cv2.cvtColor(np.ascontiguousarray(_checked_rgb(rgb)), cv2.COLOR_RGB2BGR)

@@ -23,12 +23,12 @@ class DetNet(nn.Module):
     """Residual features at a quarter of the crop, then three two-layer heads in a row."""
 
     def __init__(self, backbone: str = 'resnet50', features: int = 256):
-        """backbone: its stem and stages, strides after the first stage replaced by dilation-free stride 1."""
+        """backbone: its stem and first three stages, strides after the first stage replaced by dilation."""
         super().__init__()
         plan = residual_plan(backbone)
         stages = [plan.stage(number) for number in (1, 2, 3)]
-        for stage in stages[1:]:
-            _unstride(stage)
+        for stage, rate in zip(stages[1:], (2, 4)):
+            _dilate(stage, rate)
         self.backbone = nn.Sequential(plan.stem(3), *stages, *normalised(plan.channels(3), features, 3), nn.ReLU(inplace=True))
         self.heat = _head(features, features, JOINTS)
         self.delta = _head(features + JOINTS, features, 3 * JOINTS)
@@ -37,7 +37,7 @@ class DetNet(nn.Module):
             if isinstance(layer, nn.Conv2d):
                 nn.init.xavier_normal_(layer.weight)    # sec. 3.1
         # Nearly all of a heat map is empty: from one half everywhere, the first hundreds of steps only learn that.
-        nn.init.constant_(self.heat[-1].bias, -4.0)
+        nn.init.constant_(self.heat[-1].bias, -2.5)
 
     def forward(self, image: torch.Tensor) -> DetMaps:
         """(N, 3, S, S) normalised, S = 128 in the paper."""
@@ -61,7 +61,10 @@ def _head(channels: int, width: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(*normalised(channels, width, 3), nn.ReLU(inplace=True), nn.Conv2d(width, outputs, 1))
 
 
-def _unstride(stage: nn.Sequential) -> None:
+def _dilate(stage: nn.Sequential, rate: int) -> None:
+    """Takes a stage's stride away and spreads its kernels instead, so that each sees as far as it did."""
     for layer in stage.modules():
-        if isinstance(layer, nn.Conv2d) and layer.stride == (2, 2):
+        if isinstance(layer, nn.Conv2d):
             layer.stride = (1, 1)
+            if layer.kernel_size == (3, 3):
+                layer.dilation = layer.padding = (rate, rate)

@@ -8,10 +8,8 @@ from torch import nn
 from hand_recon_ros.geometry.rotations import rotate
 from hand_recon_ros.hand_model import skinning
 from hand_recon_ros.hand_model.model import HandModel
-from hand_recon_ros.hand_model.skeleton import JOINT_PARENTS, KEYPOINT_JOINTS, KEYPOINT_ROWS
+from hand_recon_ros.hand_model.skeleton import JOINT_PARENTS, KEYPOINT_JOINTS
 
-# Joint -> a keypoint that sits on it, to read a rotation per joint out of one per keypoint.
-JOINT_KEYPOINTS = tuple(KEYPOINT_ROWS.index(joint) for joint in range(len(JOINT_PARENTS)))
 _PARENTS = [max(parent, 0) for parent in JOINT_PARENTS]
 
 

@@ -4,25 +4,34 @@ from __future__ import annotations
 import sys
 import time
 
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, Image
 
+from hand_recon_ros.estimation.names import FROM_IMAGE, NAMES, WITH_FEATURES, WITH_MASKS
+from hand_recon_ros.messages.features import features_to_msg
 from hand_recon_ros.messages.hands import estimates_to_msg, msg_to_keypoints
+from hand_recon_ros.messages.images import mask_to_image
 from hand_recon_ros.messages.stamps import to_ns
+from hand_recon_ros.msg import HandFeatures, HandKeypointsArray, HandMeshArray
 from hand_recon_ros.msg import HandIdentity as HandIdentityMsg
-from hand_recon_ros.msg import HandKeypointsArray, HandMeshArray
 from hand_recon_ros.nodes.camera_source import RECTIFIED, CameraSource
 from hand_recon_ros.nodes.identity_source import IdentitySource
+from hand_recon_ros.nodes.keypoint_node import TRANSPORTS
 from hand_recon_ros.nodes.lifecycle import HandNode
 from hand_recon_ros.nodes.model_settings import (
     LATCHED, MODEL_SPECS, check_detector, load_model_and_offsets)
 from hand_recon_ros.nodes.parameters import ParameterSpec
+from hand_recon_ros.nodes.synchronisation import StampMatcher
 from hand_recon_ros.types import Frame
 
 
 class MeshNode(HandNode):
-    """One estimator, chosen by name, on each set of keypoints."""
+    """One estimator, chosen by name, on each set of keypoints, and on the image they come from where it needs that."""
     specs = MODEL_SPECS + (
-        ParameterSpec('estimator', 'closed_form_ik', 'Estimator by name.'),
+        ParameterSpec('estimator', 'closed_form_ik', 'Estimator by name; minimal_hand and handnet subscribe to the image.',
+                      choices=NAMES),
+        ParameterSpec('mask', False, 'Publish the hands\' pixels on hands/mask; estimator handnet.'),
+        ParameterSpec('image_transport', 'raw', 'How images come, for estimators that need them: `image`, or '
+                      '`image/compressed`.', choices=tuple(TRANSPORTS)),
         RECTIFIED,
         ParameterSpec('projection', 'auto', 'perspective needs camera_info; weak_perspective ignores it; auto is '
                       'perspective unless there is no camera_info, or it says that the camera is uncalibrated.',
@@ -37,8 +46,18 @@ class MeshNode(HandNode):
         self._projection = self.setting('projection')
         self._camera = CameraSource(self.setting('rectified'))
         self._detector = self.setting('detector')
+        estimator = self.setting('estimator')
+        if self.setting('mask') and estimator not in WITH_MASKS:
+            raise ValueError(f'parameter mask: estimator {estimator!r} makes none, expected {" or ".join(WITH_MASKS)}')
         self._output = self.add_output(HandMeshArray, 'hands/mesh_initial')
-        self.add_input(HandKeypointsArray, 'hands/keypoints', self.worker.submit, 10)
+        self._masks = self.add_output(Image, 'hands/mask', 5) if self.setting('mask') else None
+        self._features = self.add_output(HandFeatures, 'hands/features') if estimator in WITH_FEATURES else None
+        names = ('keypoints', 'image') if estimator in FROM_IMAGE else ('keypoints',)
+        self._matcher = StampMatcher(names)
+        self.add_input(HandKeypointsArray, 'hands/keypoints', lambda m: self._on_part('keypoints', m), 10)
+        if 'image' in names:
+            suffix, message_type, self._to_rgb = TRANSPORTS[self.setting('image_transport')]
+            self.add_input(message_type, self.resolve_topic_name('image') + suffix, lambda m: self._on_part('image', m))
         if self._projection != 'weak_perspective':
             watch = self._camera.watcher(self.faults, tolerates_uncalibrated=self._projection == 'auto')
             self.add_input(CameraInfo, 'camera_info', watch, streams=False,
@@ -52,27 +71,47 @@ class MeshNode(HandNode):
         from hand_recon_ros.estimation.rehearsal import rehearse
         self._model, offsets = load_model_and_offsets(self)
         self._identity = IdentitySource(self.faults, self._model.name)
-        self._estimator = build_estimator(self.setting('estimator'), self._model, offsets.offsets_m)
-        if self._estimator.needs_image:
-            raise ValueError(f'parameter estimator: {self._estimator.name!r} needs the image, '
-                             'expected one that does not')
+        self._estimator = build_estimator(self.setting('estimator'), self._model, offsets.offsets_m, self.setting('mask'))
         rehearse(self._estimator, self._model, self._detector)
 
     def release(self) -> None:
         self._estimator = self._model = self._identity = None
 
-    def process(self, message) -> None:
-        started = time.monotonic()
+    def on_deactivate(self, state):
+        self._matcher.clear()
+        return super().on_deactivate(state)
+
+    def _on_part(self, name: str, message) -> None:
+        parts = self._matcher.add(name, to_ns(message.header.stamp), message)
+        if parts is not None:
+            self.worker.submit(parts)
+
+    def process(self, parts) -> None:
+        started, message = time.monotonic(), parts['keypoints']
         keypoints = msg_to_keypoints(message)
         check_detector(keypoints, self._detector)
         stamp_ns, frame_id = to_ns(message.header.stamp), message.header.frame_id
         camera = self._camera_of(message.image_width, message.image_height, frame_id)
-        frame = Frame(message.image_width, message.image_height, None, camera, stamp_ns, frame_id)
+        image = self._image(parts) if 'image' in parts and keypoints else None
+        frame = Frame(message.image_width, message.image_height, image, camera, stamp_ns, frame_id)
         estimates = [self._estimator.estimate(frame, hand, self._identity.identity) for hand in keypoints]
         took_s = time.monotonic() - started
         self._output.publish(estimates_to_msg(estimates, stamp_ns, frame_id, self._estimator.name, took_s,
                                               took_s + message.processing_latency_s))
+        if self._features is not None:
+            self._features.publish(features_to_msg(estimates, self._estimator.name, stamp_ns, frame_id))
+        if self._masks is not None:
+            from hand_recon_ros.estimation.painting import painted_masks
+            self._masks.publish(mask_to_image(painted_masks(estimates, frame.width, frame.height), stamp_ns, frame_id))
         self.published(started, stamp_ns)
+
+    def _image(self, parts):
+        """RGB image of the keypoints' own size; ValueError where it is of another."""
+        message, image = parts['keypoints'], self._to_rgb(parts['image'])
+        if image.shape[:2] != (message.image_height, message.image_width):
+            raise ValueError(f'image: {image.shape[1]} x {image.shape[0]}, expected {message.image_width} x '
+                             f'{message.image_height} as hands/keypoints says')
+        return image
 
     def _camera_of(self, width: int, height: int, frame_id: str):
         """Camera of the image, or None for weak perspective; ValueError where a camera is needed and not usable."""

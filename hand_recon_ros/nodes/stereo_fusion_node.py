@@ -4,14 +4,16 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 from std_msgs.msg import Float32
 
+from hand_recon_ros.messages.features import msg_to_features
 from hand_recon_ros.messages.hands import estimates_to_msg, msg_to_estimates, msg_to_keypoints
 from hand_recon_ros.messages.stamps import to_ns
 from hand_recon_ros.msg import HandIdentity as HandIdentityMsg
-from hand_recon_ros.msg import HandIdentityArray, HandKeypointsArray, HandMeshArray
+from hand_recon_ros.msg import HandFeatures, HandIdentityArray, HandKeypointsArray, HandMeshArray
 from hand_recon_ros.nodes.identities_source import IdentitiesSource
 from hand_recon_ros.nodes.identity_source import IdentitySource
 from hand_recon_ros.nodes.keypoint_node import TRANSPORTS
@@ -32,7 +34,7 @@ class StereoFusionNode(HandNode):
     """Runs a StereoFuser on what both views made of one instant; a hand that one view sees goes on from that view."""
     specs = MODEL_SPECS + RIG_SPECS + (
         ParameterSpec('method', 'joint', 'joint fits both views at once; triangulation fits triangulated landmarks; '
-                      'weights blends the two initial meshes.', choices=('joint', 'triangulation', 'weights')),
+                      'weights blends the two initial meshes of handnet by its learned weights.', choices=('joint', 'triangulation', 'weights')),
         ParameterSpec('disparity', False, 'Method joint matches the skin between the two images too, which it then '
                       'subscribes to.'),
         ParameterSpec('disparity_budget_ms', 40.0, 'Hands of an instant whose turn comes later go without it.', 'ms', 1.0,
@@ -52,7 +54,9 @@ class StereoFusionNode(HandNode):
 
     def endpoints(self) -> None:
         self._detector = self.setting('detector')
-        names = tuple(f'{side} {what}' for side in SIDES for what in ('keypoints', 'meshes'))
+        # Method weights weighs what HandNet saw of the hands; the others take any estimator's meshes.
+        parts = ('keypoints', 'meshes', 'features') if self.setting('method') == 'weights' else ('keypoints', 'meshes')
+        names = tuple(f'{side} {what}' for side in SIDES for what in parts)
         self._matcher = StampMatcher(names, round(self.setting('tolerance_s') * 1e9))
         self._order, self._source = StampOrder(), RigSource(self)
         self._watch, self._palm_m = RigWatch(self.faults, self._on_verdict), {}
@@ -67,6 +71,10 @@ class StereoFusionNode(HandNode):
                            lambda m, name=f'{side} keypoints': self._on_part(name, m), 10)
             self.add_input(HandMeshArray, f'{side}/hands/mesh',
                            lambda m, name=f'{side} meshes': self._on_part(name, m), 10)
+        if self.setting('method') == 'weights':
+            for side in SIDES:
+                self.add_input(HandFeatures, f'{side}/hands/features',
+                               lambda m, name=f'{side} features': self._on_part(name, m), 10)
         self._images = None
         if self.setting('disparity'):
             self._images = RecentImages(SIDES)
@@ -119,7 +127,8 @@ class StereoFusionNode(HandNode):
         stamp_ns, frame_id = to_ns(seen[0].header.stamp), seen[0].header.frame_id
         if self._order.refusal('left/hands/keypoints', stamp_ns, self.faults):
             return
-        views = [self._same_hands(side, *pair) for side, *pair in zip(SIDES, seen, initial)]
+        views = [self._same_hands(side, *pair, parts.get(f'{side} features'))
+                 for side, *pair in zip(SIDES, seen, initial)]
         rig = self._rig(stamp_ns, seen, [keypoints for keypoints, _ in views])
         fused = self._fuser.fuse(rig, *self._framed(rig, seen, views), self._identities.by_track,
                                  self._identity.identity)
@@ -132,9 +141,14 @@ class StereoFusionNode(HandNode):
                                                  self._identity.identity)
         self._take_note(seen, fused)
 
-    def _same_hands(self, side: str, seen, initial):
-        """(keypoints, estimates) of a view in one order; ValueError when they do not belong together."""
+    def _same_hands(self, side: str, seen, initial, features):
+        """(keypoints, estimates) of a view in one order; ValueError when they do not belong together. features: None
+        where they are not used."""
         keypoints, estimates = msg_to_keypoints(seen), msg_to_estimates(initial)
+        if features is not None:
+            by_track = msg_to_features(features)
+            estimates = [replace(estimate, features=by_track[estimate.track_id]) for estimate in estimates
+                         if estimate.track_id in by_track]
         check_detector(keypoints, self._detector)
         by_track = {estimate.track_id: estimate for estimate in estimates}
         for hand in keypoints:

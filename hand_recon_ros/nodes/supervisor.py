@@ -59,10 +59,11 @@ def stereo_nodes(left_image: str = 'left/image_rect', right_image: str = 'right/
     infos = {'left/camera_info': left_info, 'right/camera_info': right_info}
     images = {'left/image': left_image, 'right/image': right_image}
     specs = [('stereo_keypoint_node', 'stereo_keypoint_node', {**images, **infos})]
-    for side, info in (('left', left_info), ('right', right_info)):
+    for side, info, image in (('left', left_info, left_image), ('right', right_info, right_image)):
+        topics = {f'hands/{name}': f'{side}/hands/{name}' for name in ('keypoints', 'features', 'mask')}
         specs.append((f'{side}_mesh_node', 'mesh_node', {
-            '__node': f'{side}_mesh_node', 'hands/keypoints': f'{side}/hands/keypoints',
-            'hands/mesh_initial': f'{side}/hands/mesh', 'camera_info': info}))
+            '__node': f'{side}_mesh_node', 'hands/mesh_initial': f'{side}/hands/mesh', 'camera_info': info, 'image': image,
+            **topics}))
     specs += [('stereo_fusion_node', 'stereo_fusion_node', {**images, **infos}),
               ('tailor_node', 'tailor_node', {'hands/mesh_initial': 'hands/fused'}),
               ('identity_node', 'identity_node', infos)]

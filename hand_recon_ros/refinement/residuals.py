@@ -50,11 +50,15 @@ def reprojection(landmarks, root, observation: Observation, limit: float):
     return huber(whitened, limit).ravel()
 
 
-def bone_directions(landmarks, observation: Observation, sigma: float):
-    """Unit bone vectors against those of the detector's 3D points: (60,)."""
+def bone_units(landmarks):
+    """Unit bone vectors (20, 3) of landmarks (21, 3)."""
     bones = landmarks[CHILDREN] - landmarks[PARENTS]
-    units = bones / jnp.maximum(jnp.linalg.norm(bones, axis=1, keepdims=True), 1e-4)
-    return ((units - observation.directions) * observation.direction_weights[:, None] / sigma).ravel()
+    return bones / jnp.maximum(jnp.linalg.norm(bones, axis=1, keepdims=True), 1e-4)
+
+
+def bone_directions(landmarks, observation: Observation, sigma: float):
+    """Unit bone vectors against the observed ones: (60,)."""
+    return ((bone_units(landmarks) - observation.directions) * observation.direction_weights[:, None] / sigma).ravel()
 
 
 def pose_prior(angles):

@@ -20,7 +20,7 @@ from hand_recon_ros.refinement.laplace import keypoint_covariance
 from hand_recon_ros.refinement.observations import Observation, observe
 from hand_recon_ros.hand_model.parameters import HandParameters, StepSpace, from_pose, to_pose
 from hand_recon_ros.refinement.packing import Packing
-from hand_recon_ros.refinement.residuals import reprojection_px
+from hand_recon_ros.refinement.residuals import bone_units, reprojection_px
 from hand_recon_ros.hand_model.landmarks import build_skeleton, place
 from hand_recon_ros.types import Frame, HandEstimate, HandIdentity, HandKeypoints, checked_choice
 
@@ -111,6 +111,9 @@ class Tailor:
         return parameters
 
     def _fit(self, initial: HandParameters, observation: Observation) -> Tailored:
+        # What the estimate says of depth is at least what the detector's 3D points said: it may have learned better.
+        observation = observation._replace(directions=bone_units(place(self._skeleton, initial)[1]),
+                                           direction_weights=jnp.ones_like(observation.direction_weights))
         residual = lambda p: self._energy(self._skeleton, p, observation, initial)      # noqa: E731
         fit = self._solver(residual, initial, self._space)
         covariance = keypoint_covariance(self._skeleton, self._space, fit.parameters, fit.information)
@@ -123,7 +126,7 @@ class Tailor:
         pose, root = to_pose(parameters, self._skeleton.axes, keypoints.handedness)
         return replace(assemble(frame, self._skeleton, self._hand, keypoints, pose, parameters.shape, root, identity),
                        score=estimate.score, joint_std_m=fitted.joint_std[row],
-                       reprojection_px=float(fitted.reprojection_px[row]))
+                       reprojection_px=float(fitted.reprojection_px[row]), features=estimate.features, mask=estimate.mask)
 
     def _compile(self):
         zero_shape = np.zeros(self._model.shape_size, np.float32)

@@ -6,7 +6,7 @@ import torch
 from hand_recon_ros.hand_model.skeleton import KEYPOINT_PARENTS
 from hand_recon_ros.networks.det_net import DetMaps
 from hand_recon_ros.networks.heat_maps import gaussians
-from hand_recon_ros.networks.ik_net import ROOT, WRIST
+from hand_recon_ros.networks.ik_encoding import ROOT, WRIST
 
 SIGMA = 1.0             # pixels of the map, sec. 3.1
 _PARENTS = [max(parent, 0) for parent in KEYPOINT_PARENTS]

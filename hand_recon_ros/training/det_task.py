@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 
 from hand_recon_ros.networks.det_net import DetNet, look_up
-from hand_recon_ros.networks.ik_net import ROOT
+from hand_recon_ros.networks.ik_encoding import ROOT
 from hand_recon_ros.training.det_losses import det_losses, normalised
 from hand_recon_ros.training.hand_batches import HandBatches, stacked
 from hand_recon_ros.training.step_loader import StepLoader
@@ -32,7 +32,7 @@ class DetTask:
     def to(self, device: torch.device) -> None:
         """Move the network."""
         self._device = device
-        self.network.to(device)
+        self.network.to(device, memory_format=torch.channels_last)
 
     def losses(self, network, step: int, rank: int, size: int) -> dict[str, torch.Tensor]:
         """Eq. 2 to 4."""

@@ -54,8 +54,9 @@ class HandBatch(NamedTuple):
     mask: torch.Tensor
 
     def to(self, device: torch.device) -> HandBatch:
-        """All parts on a device."""
-        return HandBatch(*(part.to(device, non_blocking=True) for part in self))
+        """All parts on a device, the image laid out as its convolutions are fastest."""
+        image, *labels = (part.to(device, non_blocking=True) for part in self)
+        return HandBatch(image.contiguous(memory_format=torch.channels_last), *labels)
 
 
 class LabelledCrop(NamedTuple):

@@ -46,7 +46,7 @@ class HandTask:
     def to(self, device: torch.device) -> None:
         """Move network and hand."""
         self._device = device
-        self.network.to(device)
+        self.network.to(device, memory_format=torch.channels_last)
         self._hand.to(device)
 
     def losses(self, network, step: int, rank: int, size: int) -> dict[str, torch.Tensor]:

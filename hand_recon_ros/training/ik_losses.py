@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from hand_recon_ros.networks.ik_net import ROOT, WRIST
+from hand_recon_ros.networks.ik_encoding import ROOT, WRIST
 
 
 @dataclass(frozen=True)

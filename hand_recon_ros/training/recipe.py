@@ -37,7 +37,8 @@ class DataRecipe:
 
 @dataclass(frozen=True)
 class IkRecipe:
-    """IKNet: see training.ik_task for the meaning of each."""
+    """IKNet: see training.ik_task for the meaning of each. detnet: weights of a DetNet whose points are learned from
+    beside the detector's, '' for none."""
     schedule: Schedule
     data: DataRecipe
     width: int = 1024
@@ -46,6 +47,7 @@ class IkRecipe:
     seen_share: float = 0.5
     mean_rest: float = 0.5
     seen_rotations: bool = True
+    detnet: str = ''
     seed: int = 0
 
 

@@ -1,4 +1,4 @@
-"""Whole runs: sets, task, loop, weight file with its card, curves. What `hand-recon train` does for each system."""
+"""Whole runs: sets, task, loop, weight file with its card. What `hand-recon train` does for each system."""
 from __future__ import annotations
 
 import dataclasses
@@ -7,6 +7,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from hand_recon_ros.detection.offsets import load_offsets
@@ -14,9 +15,8 @@ from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.networks.det_net import DetNet
 from hand_recon_ros.networks.hand_net import HandNet
 from hand_recon_ros.training.checkpoint import BEST, RunFolder, best_weights
-from hand_recon_ros.training.curves import draw_curves
 from hand_recon_ros.training.det_task import DetTask
-from hand_recon_ros.training.detector_points import detector_points
+from hand_recon_ros.training.detector_points import DetectorPoints, detector_points
 from hand_recon_ros.training.fit import Fitted, fit
 from hand_recon_ros.training.hand_batches import HandBatches
 from hand_recon_ros.training.hand_labels import LabelModel
@@ -25,10 +25,12 @@ from hand_recon_ros.training.hand_task import HandTask
 from hand_recon_ros.training.ik_task import IkTask
 from hand_recon_ros.training.motion_capture import MotionCapture
 from hand_recon_ros.training.recipe import DataRecipe, DetRecipe, HandRecipe, IkRecipe, load_recipe, recipe_path
+from hand_recon_ros.training.reread_hands import reread
 from hand_recon_ros.training.stereo_task import StereoTask
 from hand_recon_ros.training.training_sets import TrainingSet, given_set, synthetic_set
 from hand_recon_ros.types import checked_choice
-from hand_recon_ros.weights.store import WeightCard, save_weights
+from hand_recon_ros.weights.files import WeightCard
+from hand_recon_ros.weights.store import save_weights
 
 SYNTHETIC_TABLE, REAL_TABLE = 'synthetic', 'real'
 HAND_STAGES = (*STAGES, 'stereo')
@@ -51,7 +53,8 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class Ended:
-    """fitted: how the run went. weights: the file written."""
+    """task: its name. fitted: how the run went. weights: the file written."""
+    task: str
     fitted: Fitted
     weights: Path
 
@@ -61,10 +64,16 @@ def train_iknet(options: RunOptions) -> Ended:
     recipe = load_recipe(IkRecipe, recipe_path('iknet', options.config))
     told = LabelModel.load(options.model)
     training, held_out = _sets(options, recipe.data)
-    tables = {name: load_offsets('mediapipe', name).offsets_m for name in (SYNTHETIC_TABLE, REAL_TABLE)}
-    seen, seen_held_out = (detector_points(each.dataset, each.detected, told, tables[SYNTHETIC_TABLE])
-                           for each in (training, held_out))
-    task = IkTask(told.model, MotionCapture(told.model, list(tables.values()), recipe.hands, progress=True), recipe.width,
+    tables = [load_offsets('mediapipe', name).offsets_m for name in (SYNTHETIC_TABLE, REAL_TABLE)]
+    seen = detector_points(training.dataset, training.detected, told, tables[0])
+    seen_held_out = {'': detector_points(held_out.dataset, held_out.detected, told, tables[0])}
+    if recipe.detnet:
+        # DetNet's points are the model's own keypoints: no offsets.
+        tables.append(np.zeros((21, 3)))
+        read, seen_held_out['detnet_'] = (detector_points(each.dataset, reread(each, told.model, recipe.detnet), told, tables[-1])
+                                          for each in (training, held_out))
+        seen = DetectorPoints.joined([seen, read])
+    task = IkTask(told.model, MotionCapture(told.model, tables, recipe.hands, progress=True), recipe.width,
                   recipe.weights, seen, seen_held_out, recipe.seen_share, recipe.mean_rest, recipe.seen_rotations,
                   recipe.seed)
     return _ended(options, task, recipe.schedule, options.out, 'iknet', {'width': recipe.width}, training,
@@ -83,7 +92,7 @@ def train_detnet(options: RunOptions) -> Ended:
                                                   recipe.augmentation, recipe.seed),
                    HandBatches(held_out.dataset, held_out.detected, told, recipe.crop), workers=options.workers)
     return _ended(options, task, recipe.schedule, options.out, 'detnet', settings, training,
-                  f'crops of {recipe.crop} pixels')
+                  f'crops of {recipe.crop} pixels', crop_px=recipe.crop)
 
 
 def train_handnet(options: RunOptions, stage_name: str) -> Ended:
@@ -115,7 +124,7 @@ def train_handnet(options: RunOptions, stage_name: str) -> Ended:
     task = HandTask(stage_name, network, settings, told.model, batches, unchanged, sigma_px=recipe.sigma_px,
                     weights=recipe.weights, workers=options.workers)
     return _ended(options, task, recipe.schedules[stage_name], options.out / stage_name, 'handnet', settings, training,
-                  inputs)
+                  inputs, crop_px=recipe.crop, sigma_px=recipe.sigma_px)
 
 
 def _sets(options: RunOptions, recipe: DataRecipe) -> tuple[TrainingSet, TrainingSet]:
@@ -128,8 +137,8 @@ def _sets(options: RunOptions, recipe: DataRecipe) -> tuple[TrainingSet, Trainin
 
 
 def _ended(options: RunOptions, task, schedule, folder: Path, network: str, settings: dict, training: TrainingSet,
-           inputs: str) -> Ended:
-    """Train, then write the best weights with their card and the curves into the run's folder."""
+           inputs: str, **taken) -> Ended:
+    """Train, then write the best weights with their card into the run's folder. taken: further fields of the card."""
     fitted = fit(task, schedule, folder, options.device)
     run = RunFolder(folder, {'task': task.name, **task.settings(), **dataclasses.asdict(schedule)})
     task.network.load_state_dict(run.best())
@@ -137,8 +146,7 @@ def _ended(options: RunOptions, task, schedule, folder: Path, network: str, sett
     figures = {name: value for name, value in best.items() if name != 'step' and not name.startswith('loss_')}
     hardware = torch.cuda.get_device_name() if options.device.startswith('cuda') else f'{os.cpu_count()} CPU cores'
     card = WeightCard(network, settings, load_hand_model(options.model).name, inputs, training.told, options.command,
-                      f'{hardware}, {platform.machine()}', fitted.progress.seconds / 3600, figures)
+                      f'{hardware}, {platform.machine()}', fitted.progress.seconds / 3600, figures, **taken)
     plain = getattr(task.network, 'network', task.network)
     save_weights(plain.cpu(), card, folder / f'{network}.safetensors')
-    draw_curves(fitted.history, task.name, folder / 'curves.png')
-    return Ended(fitted, folder / f'{network}.safetensors')
+    return Ended(task.name, fitted, folder / f'{network}.safetensors')

@@ -55,10 +55,15 @@ def synthetic_set(recipe: SetRecipe, workers: int, progress: bool = True) -> Tra
                        f'{recipe.samples} synthetic samples of {recipe.views} views, seed {recipe.seed}')
 
 
-def _detected(dataset: Dataset, threads: int, progress: bool) -> DetectedHands:
-    """The detector's view, kept in the user's cache folder under the set's place and size."""
+def set_name(dataset: Dataset) -> str:
+    """What is kept of a set is kept under this name: of its place, its size and when it was made."""
     text = f'{dataset.NAME} {dataset.root.resolve()} {dataset.split} {len(dataset)} {os.stat(dataset.root).st_mtime_ns}'
-    file = cache_folder() / 'detected' / f'{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz'
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _detected(dataset: Dataset, threads: int, progress: bool) -> DetectedHands:
+    """The detector's view, kept in the user's cache folder."""
+    file = cache_folder() / 'detected' / f'{set_name(dataset)}.npz'
     if file.is_file():
         return DetectedHands.load(file)
     found = detect_hands(dataset, threads, progress)

@@ -1,0 +1,25 @@
+"""minimal-hand: DetNet reads the image, IKNet poses the hand, proportions shape it (Zhou et al. 2020)."""
+from __future__ import annotations
+
+from hand_recon_ros.estimation.det_net_reader import DetNetReader
+from hand_recon_ros.estimation.iknet import IkNetEstimator
+from hand_recon_ros.hand_model.model import HandModel
+from hand_recon_ros.types import Frame, HandEstimate, HandIdentity, HandKeypoints
+
+
+class MinimalHandEstimator:
+    """One pass through two networks; the detector only says where a hand is, and which.
+
+    Depth comes from all 21 points instead of eq. 5's one bone, whose error in a view along it has no bound.
+    """
+    name = 'minimal_hand'
+    needs_image = True
+
+    def __init__(self, model: HandModel, offsets_m=None, shape_from: str = 'proportions', backend: str = 'auto'):
+        """offsets_m: of the detector's landmarks, which are not used. shape_from: see PointsEstimator."""
+        self._reader = DetNetReader(model, backend=backend)
+        self._kinematics = IkNetEstimator(model, shape_from=shape_from)
+
+    def estimate(self, frame: Frame, keypoints: HandKeypoints, identity: HandIdentity | None = None) -> HandEstimate:
+        """Estimate of one detected hand; ValueError without an image, or as PointsEstimator."""
+        return self._kinematics.estimate(frame, self._reader.read(frame, keypoints), identity)
