@@ -10,6 +10,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from hand_recon_ros.estimation.names import FROM_IMAGE, NAMES
+
 HELP = 'errors of the hands found in recordings with ground truth, or in a benchmark set'
 ALL_SETS = 'all'
 
@@ -21,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='a benchmark set (stereo_desk, stereo_wide, egocentric, mono_wild and others), generated '
                              "on demand; 'all' for these four; or the path of your own .yaml")
     parser.add_argument('--frames', type=int, metavar='N', help='only the first N images (of each set)')
-    parser.add_argument('--estimator', default='closed_form_ik', help='initial estimate (default %(default)s)')
+    parser.add_argument('--estimator', default='closed_form_ik', choices=NAMES, help='initial estimate (default %(default)s)')
     parser.add_argument('--tailor', choices=('gauss_newton', 'adam', 'none'),
                         help='refinement of one view (default: gauss_newton; none where two views are fused)')
     parser.add_argument('--detector', default='mediapipe', choices=('mediapipe', 'openvino', 'truth', 'truth+noise'),
@@ -139,6 +141,9 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError(f'--disparity: with --fusion {args.fusion}, expected joint')
     if args.disparity and args.through_nodes and args.detector.startswith('truth'):
         raise ValueError(f'--disparity: with --detector {args.detector} --through-nodes, where no images are played')
+    if args.estimator in FROM_IMAGE and args.through_nodes and args.detector.startswith('truth'):
+        raise ValueError(f'--estimator {args.estimator}: with --detector {args.detector} --through-nodes, where no images are '
+                         'played')
     if args.disparity_budget_ms <= 0 or args.disparity_budget_ms > 1000:
         raise ValueError(f'--disparity-budget-ms: {args.disparity_budget_ms}, expected above 0 and at most 1000')
     if args.through_nodes and args.ray:
@@ -147,10 +152,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _groups(args: argparse.Namespace) -> list[Group]:
     """What to evaluate; ValueError before anything has run when part of it is not there or not usable."""
-    from hand_recon_ros.estimation.names import NAMES
     from hand_recon_ros.evaluation.sets import ACCURACY_SETS, load_set
-    from hand_recon_ros.types import checked_choice
-    checked_choice('--estimator', args.estimator, NAMES)
     if not args.set_name:
         settings = _settings(args, 'real')
         return [Group(_group_name(args.bag), tuple(_bag_jobs(args, settings)), settings)]

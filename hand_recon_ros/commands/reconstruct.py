@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from hand_recon_ros.estimation.names import NAMES
 from hand_recon_ros.media.found_hands import OneView, TwoViews
 from hand_recon_ros.media.hands_file import HandsFile, hand_record
 from hand_recon_ros.media.images import contact_sheet, write_image
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--camera', help='camera calibration: ROS camera_info YAML, or rig.yaml (its left camera); '
                                          'without it the projection is weak perspective and depth is a placeholder')
     parser.add_argument('--model', default='open_hand', help='open_hand, or the path of your MANO_RIGHT .pkl/.npz')
-    parser.add_argument('--estimator', default='closed_form_ik', help='initial estimate (default %(default)s)')
+    parser.add_argument('--estimator', default='closed_form_ik', choices=NAMES, help='initial estimate (default %(default)s)')
     parser.add_argument('--tailor', choices=('gauss_newton', 'adam', 'none'),
                         help='refinement of one view (default: gauss_newton; none where two views are fused)')
     parser.add_argument('--offsets', default='real', help="detector's landmark table: real, synthetic or a file "

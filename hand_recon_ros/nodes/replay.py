@@ -15,6 +15,7 @@ from hand_recon_ros.bags.reader import BagReader
 from hand_recon_ros.bags.stereo_recording import RIG_FILE
 from hand_recon_ros.bags.writer import BagWriter
 from hand_recon_ros.detection.mediapipe_detector import LONGEST_GAP_S
+from hand_recon_ros.estimation.names import FROM_IMAGE
 from hand_recon_ros.messages.hands import identity_to_msg
 from hand_recon_ros.messages.stamps import NS_PER_S, to_ns
 from hand_recon_ros.msg import HandIdentity as HandIdentityMsg
@@ -177,8 +178,9 @@ class NodesReplay(ABC):
         return time.monotonic() - began_s
 
     def _image_readers(self) -> int:
-        """How many nodes read each image: the first one."""
-        return 1
+        """How many nodes read each image: the first one, and mesh_node where its estimator looks at images."""
+        names = [name for name in self._nodes if name.endswith('mesh_node')][:1]
+        return 1 + any(self._parameters.get(name, {}).get('estimator') in FROM_IMAGE for name in names)
 
     def _wait_for_subscribers(self, player: BagPlayer, cameras: tuple[CameraTopics, ...], sources: list[str],
                               told: list[str]) -> None:
@@ -231,7 +233,8 @@ class MonoReplay(NodesReplay):
     def _specs(self, cameras: tuple[CameraTopics, ...], bag: BagReader) -> list[NodeSpec]:
         camera = cameras[0]
         rectified = {'rectified': str(camera.rectified).lower()}
-        own = {'keypoint_node': {'image_transport': camera.transport}, 'mesh_node': rectified, 'tailor_node': rectified}
+        own = {'keypoint_node': {'image_transport': camera.transport},
+               'mesh_node': {'image_transport': camera.transport, **rectified}, 'tailor_node': rectified}
         return mono_nodes(camera.base, camera.info or 'camera_info', use_sim_time=True, parameters=self._merged(own))
 
 
@@ -260,7 +263,7 @@ class StereoReplay(NodesReplay):
 
     def _image_readers(self) -> int:
         """The fusion too where it measures the skin's disparity."""
-        return 1 + (self._parameters.get('stereo_fusion_node', {}).get('disparity') == 'true')
+        return super()._image_readers() + (self._parameters.get('stereo_fusion_node', {}).get('disparity') == 'true')
 
     def _cameras_of(self, bag: BagReader) -> tuple[CameraTopics, ...]:
         cameras = tuple(camera_topics(bag)[:2])
@@ -277,7 +280,8 @@ class StereoReplay(NodesReplay):
         if not left.rectified and STATIC_TF not in bag.topics:
             rig['rig_file'] = str(Path(bag.path) / RIG_FILE)
         pictures = {'image_transport': left.transport, **rig}
-        own = {'stereo_keypoint_node': pictures, 'left_mesh_node': rectified, 'right_mesh_node': rectified,
+        mesh = {'image_transport': left.transport, **rectified}
+        own = {'stereo_keypoint_node': pictures, 'left_mesh_node': mesh, 'right_mesh_node': mesh,
                'stereo_fusion_node': pictures,
                'tailor_node': {'smoothing': 'none', 'predict_s': '0.0'}}
         return stereo_nodes(left.base, right.base, left.info, right.info, use_sim_time=True,
