@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 HELP = 'named benchmarks, each beside its reference in the same run'
-BENCHMARKS = ('detector', 'faults', 'identity', 'known_hands', 'latency', 'live_identity', 'recognition', 'renderer',
+BENCHMARKS = ('detector', 'faults', 'identity', 'known_hands', 'latency', 'live_identity', 'papers', 'recognition', 'renderer',
               'skinning', 'smoothing', 'stereo', 'tailor')
 
 
@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the benchmark's rows as a table and write them. Its own exit_status where it has one to fail with."""
     result = _module(args.benchmark).run(args)
-    print(table(result['rows']))
+    sections = dict.fromkeys(row.get('section') for row in result['rows'])
+    print('\n\n'.join(table([row for row in result['rows'] if row.get('section') == section]) for section in sections))
     if args.json:
         Path(args.json).write_text(json.dumps(result, indent=1))
     return result.get('exit_status', 0)

@@ -43,7 +43,7 @@ class HandNetEstimator:
             raise ValueError(f'weights {weights}: for model {card.model!r}, expected {model.name!r}')
         size = card.crop_px
         self._size, self._masks, self._model = size, masks, model
-        self._network = CompiledNetwork(_OneHand(network, size, card.sigma_px, masks),
+        self._network = CompiledNetwork(OneHand(network, size, card.sigma_px, masks),
                                         (np.zeros((1, 3, size, size), np.float32), np.zeros((1, 21, 2), np.float32)), backend)
         self._constants, self._skeleton = jax_constants(model), build_skeleton(model, offsets_m)
         self._pose = jax.jit(self._posed, static_argnames='weak')
@@ -76,7 +76,7 @@ class HandNetEstimator:
         return posed_in_view(constants, self._skeleton, rotations[0], angles, shape, image_points, mirror, weak)
 
 
-class _OneHand(nn.Module):
+class OneHand(nn.Module):
     """HandNet from keypoints in place of heat maps, to probabilities in place of logits."""
 
     def __init__(self, network: HandNet, size: int, sigma_px: float, masks: bool):

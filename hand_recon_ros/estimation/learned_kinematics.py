@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -21,13 +22,14 @@ BATCH_NORM_EPS = 1e-5       # of torch.nn.BatchNorm1d
 class LearnedKinematics:
     """Takes the place of closed-form inverse kinematics; angles beyond a joint's limits are clipped to them."""
 
-    def __init__(self, skeleton: Skeleton, model_name: str, weights: str = 'iknet'):
-        """skeleton: of a model with a detector's landmark offsets. ValueError when the weights are of another model."""
+    def __init__(self, skeleton: Skeleton, model_name: str, weights: str | Path = 'iknet', limited: bool = True):
+        """skeleton: of a model with a detector's landmark offsets. limited: False for the network's angles as they are.
+        ValueError when the weights are of another model."""
         arrays, card = read_weights(weights, 'iknet')
         if card.model != model_name:
             raise ValueError(f'weights {weights}: for model {card.model!r}, expected {model_name!r}')
         self._rest, self._rest_dirs = rest_landmarks(skeleton), landmark_shape_dirs(skeleton)
-        self._axes, self._layers = skeleton.axes, folded_layers(arrays)
+        self._axes, self._layers, self._limited = skeleton.axes, folded_layers(arrays), limited
 
     def __call__(self, points, shape):
         """Wrist rotation (3, 3) and angles (15, 3), rad, of a right hand of `shape` (B,) with landmarks `points` (21, 3)."""
@@ -38,7 +40,8 @@ class LearnedKinematics:
         world = quaternion_to_matrix((weight @ values + bias).reshape(21, 4)[np.asarray(JOINT_KEYPOINTS)])
         parents = np.maximum(np.asarray(JOINT_PARENTS), 0)
         local = jnp.swapaxes(world[parents], -1, -2) @ world
-        return world[0], within_limits(rotations_to_angles(local[1:], self._axes))
+        angles = rotations_to_angles(local[1:], self._axes)
+        return world[0], within_limits(angles) if self._limited else angles
 
 
 def folded_layers(arrays: Mapping[str, np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -68,6 +68,16 @@ def pck_figure(hands) -> Figure:
     return figure
 
 
+def draw_joint_curves(errors_mm: dict[str, np.ndarray], title: str, path: Path | str) -> None:
+    """Share of joints within a distance, a line for each name's errors (any shape, mm), with the area from 0 to 50 mm."""
+    with matplotlib.rc_context(STYLE), _figure() as (figure, axes):
+        for name, errors in sorted(errors_mm.items(), key=lambda item: item[1].mean()):
+            axes.plot(PCK_MM, 100 * pck(errors, PCK_MM), label=f'{name}, AUC {auc(errors, 0, 50):.3f}')
+        axes.set(xlim=(0, 50), ylim=(0, 101), xlabel='distance from the true joint, mm', ylabel='joints within, %', title=title)
+        axes.legend(loc='lower right', fontsize=8)
+        _save(figure, Path(path))
+
+
 def joint_figure(hands) -> Figure:
     """Mean error of each joint, its 95th percentile as a line, two scales: aligned and root-relative, camera space."""
     figure = _canvas(10.5, 4.6)

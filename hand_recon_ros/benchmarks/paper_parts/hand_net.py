@@ -1,0 +1,88 @@
+"""RealisticHands' ablations of HandNet: stages, keypoints given, withheld and of another hand; PCK (table 2, fig. 8)."""
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from hand_recon_ros.benchmarks.paper_parts.held_out import HeldOut
+from hand_recon_ros.evaluation.metrics import aligned_mm, auc
+from hand_recon_ros.hand_model.skinning_torch import TorchHand
+from hand_recon_ros.networks.heat_maps import gaussians
+from hand_recon_ros.training.hand_batches import Augmentation, HandBatches, stacked
+from hand_recon_ros.training.hand_losses import output_rotations, posed
+from hand_recon_ros.weights.store import load_weights
+
+BATCH = 50
+# What the network is told of the keypoints: as detected, nothing, or those of the next hand laid over this one's box.
+TOLD = ('detected', 'none', 'of another hand')
+# Table 2, cm: MPVE by stages and with or without keypoints.
+PAPER_MPVE_CM = {('multi', 'detected'): 0.78, ('multi', 'none'): 0.85, ('single', 'detected'): 1.16, ('single', 'none'): 1.79}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A trained network of the ablation. folder: below the runs. key: of the paper's table."""
+    name: str
+    folder: str
+    key: str
+    sees_image: bool = True
+
+
+VARIANTS = (Variant('all stages', 'handnet/synthetic_adaption', 'multi'), Variant('single stage', 'handnet_single/single', 'single'),
+            Variant('keypoints alone', 'handnet/keypoint', '', sees_image=False))
+
+
+def hand_net_rows(held_out: HeldOut, runs: Path, curves: dict[str, np.ndarray]) -> list[dict]:
+    """A row for each variant and what it is told of keypoints. curves: gets the aligned joint errors, mm, by case."""
+    found = {}
+    for variant in VARIANTS:
+        network, card = load_weights(runs / variant.folder / 'handnet.safetensors', 'handnet')
+        batches = HandBatches(held_out.set.dataset, held_out.set.detected, held_out.told, card.crop_px, Augmentation())
+        for told in TOLD:
+            if variant.sees_image or told != 'none':
+                found[variant, told] = _errors(network, card.sigma_px, batches, held_out, told, variant)
+    best = found[VARIANTS[0], TOLD[0]]
+    rows = []
+    for (variant, told), (vertices, joints) in found.items():
+        case = f'HandNet {variant.name}, keypoints {told}'
+        curves[case] = joints
+        row = {'case': case, 'section': 'handnet', 'hands': len(joints), 'pa_mpvpe_mm': float(vertices.mean()),
+               'pa_mpjpe_mm': float(joints.mean()), 'auc_0_50': auc(joints, 0, 50),
+               'all_stages_over_this': float(best[0].mean() / vertices.mean())}
+        if (variant.key, told) in PAPER_MPVE_CM:
+            row['paper_all_stages_over_this'] = PAPER_MPVE_CM['multi', 'detected'] / PAPER_MPVE_CM[variant.key, told]
+        rows.append(row)
+    return rows
+
+
+@torch.inference_mode()
+def _errors(network, sigma_px: float, batches: HandBatches, held_out: HeldOut, told: str, variant: Variant):
+    """(vertex errors (N,), joint errors (N, 21)) mm, aligned."""
+    hand, vertices, joints = TorchHand(held_out.model), [], []
+    numbers = held_out.numbers
+    for first in tqdm(range(0, len(numbers), BATCH), f'{variant.name}, {told}', disable=not sys.stderr.isatty()):
+        batch = stacked([batches.crop(number, 0) for number in numbers[first:first + BATCH]])
+        points = batch.keypoints_px
+        if told == 'none':
+            points = torch.full_like(points, float('nan'))
+        elif told == 'of another hand':
+            points = _laid_over(torch.roll(points, 1, 0), points)
+        heat = gaussians(points, batch.image.shape[-1], sigma_px)
+        output = network(batch.image if variant.sees_image else None, heat, mask=False)
+        found = posed(hand, output_rotations(output), output.shape)
+        truth = posed(hand, batch.rotations, batch.shape)
+        for one in zip(*(part.double().numpy() for part in (found.vertices, truth.vertices, found.keypoints, truth.keypoints))):
+            vertices.append(aligned_mm(*one[:2]).mean())
+            joints.append(aligned_mm(*one[2:]))
+    return np.array(vertices), np.stack(joints)
+
+
+def _laid_over(strange: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """Points (N, 21, 2) of other hands, moved and scaled into the boxes of these."""
+    grown = (own.amax(1) - own.amin(1)).amax(1) / (strange.amax(1) - strange.amin(1)).amax(1).clamp_min(1)
+    return (strange - strange.mean(1, keepdim=True)) * grown[:, None, None] + own.mean(1, keepdim=True)
