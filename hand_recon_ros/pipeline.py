@@ -12,13 +12,13 @@ from hand_recon_ros.detection.paired_detectors import PairedDetectors
 from hand_recon_ros.detection.registry import build_detector, build_stereo_detector, chosen_backend
 from hand_recon_ros.detection.tracking import HandTracker
 from hand_recon_ros.estimation.names import WITH_FEATURES
-from hand_recon_ros.estimation.registry import build_estimator
+from hand_recon_ros.estimation.registry import build_estimator, chosen_estimator
 from hand_recon_ros.estimation.rehearsal import rehearse
 from hand_recon_ros.fusion import rehearsal
 from hand_recon_ros.fusion.skin_term import SkinSettings
 from hand_recon_ros.fusion.stereo_fuser import FusedHand, StereoFuser, View
 from hand_recon_ros.geometry.rigs import StereoRig
-from hand_recon_ros.hand_model.assets import load_hand_model
+from hand_recon_ros.hand_model.assets import BUILT_IN, load_hand_model
 from hand_recon_ros.refinement.tailor import Tailor
 from hand_recon_ros.types import Frame, HandEstimate, HandIdentity, HandKeypoints, checked_choice
 
@@ -34,20 +34,31 @@ def _exchanged(detector, other):
     return other
 
 
+def _choose_estimator(settings) -> None:
+    """Puts the name of the estimator that 'auto' stands for in its place."""
+    model = settings.model if settings.model in BUILT_IN else load_hand_model(settings.model).name
+    object.__setattr__(settings, 'estimator', chosen_estimator(settings.estimator, model, settings.weights_dir))
+
+
 @dataclass(frozen=True)
 class MonoSettings:
     """What the mono pipeline is made of; the same names as the nodes' parameters.
 
     mode: 'video' follows hands from frame to frame, 'image' looks at each image anew and harder.
-    tailor: 'gauss_newton', 'adam' or 'none'. offsets: 'real', 'synthetic', 'none' or a table's path.
+    estimator: 'auto' is replaced by what it stands for. tailor: 'gauss_newton', 'adam' or 'none'. offsets: 'real',
+    'synthetic', 'none' or a table's path. weights_dir: a folder of one's own weights, see weights.files.
     """
     mode: str = 'video'
     model: str = 'open_hand'
     offsets: str = 'real'
-    estimator: str = 'closed_form_ik'
+    estimator: str = 'auto'
     tailor: str = 'gauss_newton'
     max_hands: int = 2
     min_detection_score: float = 0.5
+    weights_dir: str = ''
+
+    def __post_init__(self):
+        _choose_estimator(self)
 
     @property
     def method(self) -> str:
@@ -66,15 +77,15 @@ class MonoResult:
 class MonoPipeline:
     """Detection, tracking, estimation and the tailor on the frames of one camera."""
 
-    def __init__(self, settings: MonoSettings = MonoSettings(), detector: Detector | None = None):
-        """detector: one to use instead of MediaPipe; offsets, mode and detection score are then its own affair."""
-        self.settings = settings
+    def __init__(self, settings: MonoSettings | None = None, detector: Detector | None = None):
+        """settings: None for the defaults. detector: one to use instead of MediaPipe; offsets, mode and detection score are then its own affair."""
+        self.settings = settings = settings or MonoSettings()
         self.model = load_hand_model(settings.model)
         offsets = load_offsets('mediapipe' if detector is None else detector.name, settings.offsets).offsets_m
         self._detector = detector or MediaPipeDetector(mode=settings.mode, max_hands=settings.max_hands,
                                                        min_detection_score=settings.min_detection_score)
         self._tracker = HandTracker()
-        self._estimator = build_estimator(settings.estimator, self.model, offsets)
+        self._estimator = build_estimator(settings.estimator, self.model, offsets, weights_dir=settings.weights_dir)
         rehearse(self._estimator, self.model, self._detector.name)      # the first frame is not to compile anything
         self._tailor = None
         if settings.tailor != 'none':
@@ -113,20 +124,24 @@ class StereoSettings:
     mode: 'video' follows hands from frame to frame, 'image' looks at each pair of images anew and harder.
     fusion: its method, 'joint', 'triangulation' or 'weights'. disparity: joint measures the skin between the images
     too, disparity_budget_ms an instant at most. detector: 'openvino', 'mediapipe' or 'auto'. tailor: of the single
-    views, before they are fused.
+    views, before they are fused. estimator, weights_dir: as of MonoSettings.
     """
     mode: str = 'video'
     fusion: str = 'joint'
     detector: str = 'auto'
     model: str = 'open_hand'
     offsets: str = 'real'
-    estimator: str = 'closed_form_ik'
+    estimator: str = 'auto'
     tailor: str = 'none'
     max_hands: int = 2
     min_detection_score: float = 0.5
     max_gap_s: float = 1.0
     disparity: bool = False
     disparity_budget_ms: float = 40.0
+    weights_dir: str = ''
+
+    def __post_init__(self):
+        _choose_estimator(self)
 
     @property
     def method(self) -> str:
@@ -157,13 +172,15 @@ class StereoResult:
 class StereoPipeline:
     """Detection, estimation and fusion on the frames of two cameras."""
 
-    def __init__(self, rig: StereoRig, settings: StereoSettings = StereoSettings(), detector=None):
-        """detector: one of both views to use instead of the settings', see detection.registry.build_stereo_detector."""
-        self.settings, self.rig = settings, rig
+    def __init__(self, rig: StereoRig, settings: StereoSettings | None = None, detector=None):
+        """settings: None for the defaults. detector: one of both views to use instead of the settings', see detection.registry.build_stereo_detector."""
+        self.settings, self.rig = settings or StereoSettings(), rig
+        settings = self.settings
         self.model = load_hand_model(settings.model)
         self._detector = detector or _stereo_detector(rig, settings)
         self.offsets_m = load_offsets(self._detector.name, settings.offsets).offsets_m
-        self._estimator = build_estimator(settings.estimator, self.model, self.offsets_m)
+        self._estimator = build_estimator(settings.estimator, self.model, self.offsets_m,
+                                          weights_dir=settings.weights_dir)
         if settings.fusion == 'weights' and settings.estimator not in WITH_FEATURES:
             raise ValueError(f'fusion: weights weighs the features of {WITH_FEATURES[0]}, expected that estimator '
                              f'instead of {settings.estimator!r}')
@@ -171,7 +188,8 @@ class StereoPipeline:
         if settings.tailor != 'none':
             self._tailor = Tailor(self.model, self.offsets_m, solver=settings.tailor, max_hands=settings.max_hands)
         self._fuser = StereoFuser(self.model, self.offsets_m, settings.fusion, max_hands=settings.max_hands,
-                                  max_gap_s=settings.max_gap_s, disparity=settings.skin)
+                                  max_gap_s=settings.max_gap_s, disparity=settings.skin,
+                                  weights_dir=settings.weights_dir)
         rehearsal.rehearse(self._fuser, self._estimator, self.model, rig, self._detector.name)
         self._fuser.restart()
 

@@ -168,7 +168,7 @@ def test_bad_input_is_named(model, skeleton):
     stranger = HandIdentity('ann', 'mano', np.zeros(10), np.zeros(10))
     with pytest.raises(ValueError, match="identity 'ann': for model 'mano'"):
         estimator.estimate(FRAME, flat, stranger)
-    with pytest.raises(ValueError, match='estimator: .nonsense., expected one of closed_form_ik'):
+    with pytest.raises(ValueError, match='estimator: .nonsense., expected one of auto, closed_form_ik'):
         build_estimator('nonsense', model)
     with pytest.raises(ValueError, match='points_px: 1 of 42 values are not finite'):
         HandKeypoints('right', 1, 1, flat.box_px, np.where(np.arange(42).reshape(21, 2) == 3, np.nan, flat.points_px),

@@ -42,7 +42,7 @@ def test_the_json_contract_and_the_report(bags, tmp_path, capsys):
     file = tmp_path / 'made' / 'figures.json'
     assert evaluate(*bags, '--frames', 12, '--offsets', 'synthetic', '--json', file, '--out', tmp_path / 'out') == 0
     stored, printed = json.loads(file.read_text()), capsys.readouterr().out
-    assert stored['frames'] == 12 and stored['estimator'] == 'closed_form_ik+gauss_newton'
+    assert stored['frames'] == 12 and stored['estimator'] == 'iknet+gauss_newton'
     assert stored['detector'] == 'mediapipe' and stored['offsets'] == 'synthetic'
     metrics = stored['metrics']
     assert set(METRICS) <= set(metrics)
@@ -133,7 +133,7 @@ def test_what_is_not_usable_is_one_line_and_status_2(bags, tmp_path, capsys):
         ([sliced(tmp_path / 'unlabelled', 2, (IMAGE, INFO))], 'no ground truth'),
         ([sliced(tmp_path / 'uncalibrated', 2, (IMAGE, TRUTH))], 'no camera_info'),
         ([sliced(tmp_path / 'blind', 2, (INFO, TRUTH))], 'no images'),
-        ([bags[0], '--estimator', 'magic'], "'magic', expected one of closed_form_ik"),
+        ([bags[0], '--estimator', 'magic'], "'magic', expected one of auto, closed_form_ik"),
         ([bags[0], '--offsets', 'imagined'], 'imagined'), ([bags[0], '--frames', '0'], '--frames: 0'),
         ([bags[0], '--workers', '0'], '--workers: 0'), ([bags[0], '--rate', '0'], '--rate: 0'),
         ([], 'give either'), ([bags[0], '--set', 'mono_wild'], 'give either'),

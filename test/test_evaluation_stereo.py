@@ -127,8 +127,8 @@ def test_the_command_fuses_where_it_is_asked_to(desk, tmp_path, capsys):
         assert cli.main(['evaluate', str(bag), '--detector', 'truth+noise', '--fusion', fusion,
                          '--json', str(file)]) == 0
         figures[fusion] = json.loads(file.read_text())
-    assert figures['joint']['estimator'] == 'closed_form_ik+joint' and figures['joint']['fusion'] == 'joint'
-    assert figures['mono']['estimator'] == 'closed_form_ik+gauss_newton'
+    assert figures['joint']['estimator'] == 'iknet+joint' and figures['joint']['fusion'] == 'joint'
+    assert figures['mono']['estimator'] == 'iknet+gauss_newton'
     assert 'epipolar_px' not in figures['mono']['metrics']
     assert figures['joint']['frames'] == 12
     # The truth's 3D points are exact and the hand is the mean one: mono is at its best here.

@@ -9,12 +9,12 @@ import pytest
 from hand_recon_ros.estimation.closed_form_ik import ClosedFormIk
 from hand_recon_ros.fusion.association import Association
 from hand_recon_ros.fusion.energy import PointEnergy, ReprojectionEnergy, whitened_reprojection
-from hand_recon_ros.fusion.hand_pairs import HandPair
+from hand_recon_ros.fusion.hand_pairs import HandPair, ViewHand
 from hand_recon_ros.fusion.observations import mirrored_rig, observe_pair
 from hand_recon_ros.fusion.stereo_fuser import METHODS, StereoFuser, View
 from hand_recon_ros.fusion.stereo_tracks import SHAPE_STD, StereoTrack
 from hand_recon_ros.fusion.view_noise import ViewNoise
-from hand_recon_ros.fusion.weights import blended_rotations
+from hand_recon_ros.fusion.weights import WeightsFusion, blended_rotations
 from hand_recon_ros.geometry.cameras import Camera
 from hand_recon_ros.geometry.rigs import StereoRig
 from hand_recon_ros.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
@@ -105,12 +105,23 @@ def test_exact_keypoints_give_the_hand_in_place_and_size(method, limit_mm, side,
     assert 0.0 < fused.estimate.joint_std_m.min() and fused.estimate.joint_std_m.max() < 0.03
 
 
-def test_weights_average_two_like_estimates_through_the_rig():
-    rig = rig_of(60.0)
+def test_weights_blend_two_estimates_by_what_their_views_saw():
+    rig, rng = rig_of(60.0), np.random.default_rng(0)
     joints, pose = truth()
-    left, right = views_of(rig, {'right': joints}, stamp_ns=later())
+    stamp_ns = later()
+    plain = views_of(rig, {'right': joints}, stamp_ns=stamp_ns)
+    with pytest.raises(ValueError, match='features: none, expected the estimates of handnet'):
+        fuser_of('weights').fuse(rig, *plain)
+    left, right = (View(view.frame, view.keypoints, [replace(view.estimates[0], features=rng.normal(size=512))])
+                   for view in plain)
     fused, = fuser_of('weights').fuse(rig, left, right)
     one, other = left.estimates[0], right.estimates[0]
+    weights = WeightsFusion(hand().model).right_weights(*(ViewHand(view.frame, view.keypoints[0], view.estimates[0])
+                                                          for view in (left, right)))
+    assert weights.shape == (16, 3) and 0 <= weights.min() and weights.max() <= 1
+    turns = [axis_angle_to_matrix(estimate.pose.reshape(16, 3).astype(float)) for estimate in (one, other, fused.estimate)]
+    turns[1][0] = rig.T_right_left[:3, :3].T @ turns[1][0]
+    assert turns[2] == pytest.approx(blended_rotations(turns[0], turns[1], weights), abs=1e-4)
     assert fused.estimate.shape == pytest.approx(0.5 * (one.shape + other.shape), abs=1e-6)
     assert fused.estimate.joints_m[0] == pytest.approx(
         0.5 * (one.joints_m[0] + rig.to_left(other.joints_m[0])), abs=1e-5)
@@ -121,8 +132,8 @@ def test_rotations_are_blended_along_the_shortest_arc():
     left = axis_angle_to_matrix(np.tile([0.0, 0.0, 1.0], (16, 1)))
     right = axis_angle_to_matrix(np.tile([0.0, 0.0, 0.2], (16, 1)))
     share = np.linspace(0, 1, 16)
-    blended = blended_rotations(left, right, share)
-    assert blended == pytest.approx(axis_angle_to_matrix(np.outer(0.2 + 0.8 * share, [0.0, 0.0, 1.0])), abs=1e-9)
+    blended = blended_rotations(left, right, np.tile(share[:, None], 3))
+    assert blended == pytest.approx(axis_angle_to_matrix(np.outer(1.0 - 0.8 * share, [0.0, 0.0, 1.0])), abs=1e-9)
 
 
 def test_a_narrow_pair_with_one_pixel_of_noise_stays_within_millimetres():

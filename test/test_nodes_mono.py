@@ -98,7 +98,7 @@ def test_keypoints_are_the_detectors(answer):
 
 def test_initial_meshes_are_the_estimators(answer, model):
     _, camera = recorded()
-    estimator = build_estimator('closed_form_ik', model, load_offsets('mediapipe', 'real').offsets_m)
+    estimator = build_estimator('auto', model, load_offsets('mediapipe', 'real').offsets_m)
     frame = Frame(camera.width, camera.height, None, camera)
     hands = msg_to_keypoints(answer['hands/keypoints'])
     got = msg_to_estimates(answer['hands/mesh_initial'])
@@ -118,7 +118,7 @@ def test_meshes_are_the_tailors(answer, model):
     expected = tailor.refine(frame, msg_to_keypoints(answer['hands/keypoints']), initial)
     got = msg_to_estimates(answer['hands/mesh'])
     assert len(got) == len(expected) >= 1
-    assert answer['hands/mesh'].method == 'closed_form_ik+gauss_newton'
+    assert answer['hands/mesh'].method == 'iknet+gauss_newton'
     for a, b in zip(got, expected):
         np.testing.assert_allclose(a.vertices_m, b.vertices_m, atol=1e-4)
         np.testing.assert_allclose(a.joint_std_m, b.joint_std_m, rtol=1e-2)

@@ -29,7 +29,7 @@ def run_node(name, *arguments, timeout=60):
     ('keypoint_node', 'mode:=fast', "parameter mode: 'fast', expected one of video, image"),
     ('keypoint_node', 'qos_overrides./imgae.subscription.depth:=3', 'qos_overrides./imgae.subscription.depth: unknown'),
     ('mesh_node', 'model:=/no/such/hand.npz', '/no/such/hand.npz'),
-    ('mesh_node', 'estimator:=wishful', "estimator: 'wishful', expected one of closed_form_ik"),
+    ('mesh_node', 'estimator:=wishful', "estimator: 'wishful', expected one of auto, closed_form_ik"),
     ('tailor_node', 'tf_prefix:=/hands', "parameter tf_prefix: '/hands', expected no slash")])
 def test_a_wrong_parameter_is_refused(node, argument, named):
     result = run_node(node, '-p', argument)

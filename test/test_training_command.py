@@ -1,9 +1,11 @@
 """`hand-recon train`: from shards on disk to a weight file that an estimator can load; wrong usage is named."""
 import json
+import re
 
 import pytest
 
 from hand_recon_ros.cli import main
+from hand_recon_ros.training.recipe import IkRecipe, load_recipe, recipe_path
 from hand_recon_ros.weights.store import load_weights
 from training_sets import small_set
 
@@ -50,6 +52,16 @@ def test_a_run_ends_with_a_weight_file(folder, system, recipe, stages, capsys):
         assert (home / 'curves.png').stat().st_size > 5000 and (home / f'{system}.md').is_file()
         assert told['last']['step'] == (4 if system == 'iknet' else 2)
     assert f'{system}.safetensors: best at step' in capsys.readouterr().out
+
+
+def test_a_config_is_overridden_field_by_field():
+    recipe = load_recipe(IkRecipe, recipe_path('iknet', 'small'), ['weights.cosine=0', 'schedule.steps=7', 'detnet='])
+    assert recipe.weights.cosine == 0.0 and recipe.weights.l2 == 1.0 and recipe.schedule.steps == 7
+    for override, named in (('weights.cosin=0', "unknown field 'cosin'"), ('width', 'expected FIELD.FIELD=VALUE'),
+                            ('width=[', 'expected FIELD.FIELD=VALUE'), ('width.x=1', 'but width has no fields'),
+                            ('width=big', "width: 'big', expected int")):
+        with pytest.raises(ValueError, match=re.escape(named)):
+            load_recipe(IkRecipe, recipe_path('iknet', 'small'), [override])
 
 
 @pytest.mark.parametrize('arguments, named', [

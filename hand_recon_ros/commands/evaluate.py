@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from hand_recon_ros.estimation.names import FROM_IMAGE, NAMES
+from hand_recon_ros.estimation.names import AUTO, FROM_IMAGE
 
 HELP = 'errors of the hands found in recordings with ground truth, or in a benchmark set'
 ALL_SETS = 'all'
@@ -23,7 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='a benchmark set (stereo_desk, stereo_wide, egocentric, mono_wild and others), generated '
                              "on demand; 'all' for these four; or the path of your own .yaml")
     parser.add_argument('--frames', type=int, metavar='N', help='only the first N images (of each set)')
-    parser.add_argument('--estimator', default='closed_form_ik', choices=NAMES, help='initial estimate (default %(default)s)')
+    parser.add_argument('--estimator', default=AUTO,
+                        help='initial estimate: closed_form_ik, iknet, minimal_hand, handnet; auto: iknet, or closed_form_ik for '
+                             'a model without weights of it (default %(default)s)')
+    parser.add_argument('--weights-dir', default='', metavar='DIR',
+                        help='your own .safetensors weights; those that are not there are the shipped ones')
     parser.add_argument('--tailor', choices=('gauss_newton', 'adam', 'none'),
                         help='refinement of one view (default: gauss_newton; none where two views are fused)')
     parser.add_argument('--detector', default='mediapipe', choices=('mediapipe', 'openvino', 'truth', 'truth+noise'),
@@ -187,7 +191,7 @@ def _settings(args: argparse.Namespace, offsets: str):
     known = args.detector not in TRUE_DETECTORS
     offsets = args.offsets or (offsets if known else 'none')
     load_offsets('mediapipe' if known else 'truth', offsets)
-    common = {'model': args.model, 'offsets': offsets, 'estimator': args.estimator}
+    common = {'model': args.model, 'offsets': offsets, 'estimator': args.estimator, 'weights_dir': args.weights_dir}
     if args.fusion == 'mono':
         pipeline = MonoSettings(tailor=args.tailor or 'gauss_newton', **common)
     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from hand_recon_ros.estimation.names import NAMES
+from hand_recon_ros.estimation.names import AUTO
 from hand_recon_ros.media.found_hands import OneView, TwoViews
 from hand_recon_ros.media.hands_file import HandsFile, hand_record
 from hand_recon_ros.media.images import contact_sheet, write_image
@@ -35,7 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--camera', help='camera calibration: ROS camera_info YAML, or rig.yaml (its left camera); '
                                          'without it the projection is weak perspective and depth is a placeholder')
     parser.add_argument('--model', default='open_hand', help='open_hand, or the path of your MANO_RIGHT .pkl/.npz')
-    parser.add_argument('--estimator', default='closed_form_ik', choices=NAMES, help='initial estimate (default %(default)s)')
+    parser.add_argument('--estimator', default=AUTO,
+                        help='initial estimate: closed_form_ik, iknet, minimal_hand, handnet; auto: iknet, or closed_form_ik for '
+                             'a model without weights of it (default %(default)s)')
+    parser.add_argument('--weights-dir', default='', metavar='DIR',
+                        help='your own .safetensors weights; those that are not there are the shipped ones')
     parser.add_argument('--tailor', choices=('gauss_newton', 'adam', 'none'),
                         help='refinement of one view (default: gauss_newton; none where two views are fused)')
     parser.add_argument('--offsets', default='real', help="detector's landmark table: real, synthetic or a file "
@@ -76,7 +80,8 @@ def _mono(args: argparse.Namespace):
     source = Source.open(args.image)
     camera = load_camera(args.camera) if args.camera else None
     settings = MonoSettings(mode='video' if source.is_video else 'image', model=args.model, offsets=args.offsets,
-                            estimator=args.estimator, tailor=args.tailor or 'gauss_newton', max_hands=args.max_hands)
+                            estimator=args.estimator, tailor=args.tailor or 'gauss_newton', max_hands=args.max_hands,
+                            weights_dir=args.weights_dir)
     detector = None if args.detector == 'mediapipe' else build_detector(args.detector, settings.mode, args.max_hands)
     return [source], OneView(MonoPipeline(settings, detector), camera)
 
@@ -92,7 +97,7 @@ def _stereo(args: argparse.Namespace):
         raise ValueError(f'--right: {right.count} images, expected {left.count} as in --left: paired by position')
     settings = StereoSettings(mode='video' if left.is_video else 'image', fusion=args.fusion, detector=args.detector,
                               model=args.model, offsets=args.offsets, estimator=args.estimator,
-                              tailor=args.tailor or 'none', max_hands=args.max_hands)
+                              tailor=args.tailor or 'none', max_hands=args.max_hands, weights_dir=args.weights_dir)
     return sources, TwoViews(StereoPipeline(load_rig(args.rig), settings))
 
 

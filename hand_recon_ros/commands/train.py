@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if name == 'handnet':
             system.add_argument('--stage', required=True, choices=(*STAGES, 'stereo'), help='after the stages before it')
         system.add_argument('--config', default='small', help="'small', 'paper' or a .yaml file (%(default)s)")
+        system.add_argument('--override', action='append', default=[], metavar='FIELD=VALUE',
+                            help='another value for a field of the config, as schedule.steps=500; may be repeated')
         system.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder of the run, of all stages')
         system.add_argument('--data', metavar='[NAME:]ROOT[:SPLIT]',
                             help="what to learn from: shards, or another layout of docs/datasets.md (default: the config's "
@@ -45,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
     if args.device.startswith('cuda') and not torch.cuda.is_available():
         raise ValueError(f'--device: {args.device!r}, but torch finds no such device, expected cpu')
     torch.set_num_threads(args.threads)
-    options = RunOptions(args.config, args.out, args.data, args.validation, args.model, args.device, args.workers,
-                         shlex.join(['hand-recon', *sys.argv[1:]]))
+    options = RunOptions(args.config, args.out, tuple(args.override), args.data, args.validation, args.model, args.device,
+                         args.workers, shlex.join(['hand-recon', *sys.argv[1:]]))
     try:
         if args.system == 'handnet':
             ended = train_handnet(options, args.stage)
@@ -55,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print('hand-recon train: interrupted; the same command goes on from the last saved state', file=sys.stderr)
         raise
+    if ended.weights is None:
+        return 0
     draw_curves(ended.fitted.history, ended.task, ended.weights.parent / 'curves.png')
     last = ended.fitted.history[-1]
     print(f'{ended.weights}: best at step {ended.fitted.progress.best_step} of {ended.fitted.progress.step}')

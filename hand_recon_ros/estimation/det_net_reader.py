@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class DetNetReader:
     """Crop, maps, look-up. Its points are the hand model's own keypoints: no landmark offsets belong to them."""
     name = 'detnet'
 
-    def __init__(self, model: HandModel, weights: str = 'detnet', backend: str = 'auto'):
+    def __init__(self, model: HandModel, weights: str | Path = 'detnet', backend: str = 'auto'):
         """backend: of weights.compiled. ValueError when the weights are of another model."""
         network, card = load_weights(weights, 'detnet')
         if card.model != model.name:
@@ -58,7 +59,7 @@ def peaks(heat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     (N, 2), column and row."""
     count, size = heat.shape[0], heat.shape[-1]
     cells = np.stack(np.unravel_index(heat.reshape(count, -1).argmax(1), (size, size))[::-1], axis=-1)
-    padded = np.pad(heat, ((0, 0), (1, 1), (1, 1)), mode='edge')
+    padded = np.pad(heat, ((0, 0), (1, 1), (1, 1)), mode='reflect')
     column, row, maps = cells[:, 0] + 1, cells[:, 1] + 1, np.arange(count)
     middle, places = padded[maps, row, column], cells.astype(np.float64)
     for axis, (x, y) in enumerate(((1, 0), (0, 1))):

@@ -22,6 +22,7 @@ from hand_recon_ros.networks.hand_net import HandNet
 from hand_recon_ros.networks.heat_maps import NOWHERE_PX, gaussians_of_known
 from hand_recon_ros.types import Frame, HandEstimate, HandIdentity, HandKeypoints, HandMask
 from hand_recon_ros.weights.compiled import CompiledNetwork
+from hand_recon_ros.weights.files import own_or_shipped
 from hand_recon_ros.weights.store import load_weights
 
 
@@ -34,10 +35,11 @@ class HandNetEstimator:
     name = 'handnet'
     needs_image = True
 
-    def __init__(self, model: HandModel, offsets_m=None, masks: bool = False, weights: str = 'handnet',
-                 backend: str = 'auto'):
-        """offsets_m: (21, 3) landmark offsets of the detector. backend: of weights.compiled. ValueError when the weights
-        are of another model."""
+    def __init__(self, model: HandModel, offsets_m=None, masks: bool = False, backend: str = 'auto',
+                 weights_dir: str = ''):
+        """offsets_m: (21, 3) landmark offsets of the detector. backend: of weights.compiled. weights_dir: a folder of one's
+        own weights, see weights.files. ValueError when the weights are of another model."""
+        weights = own_or_shipped('handnet', weights_dir)
         network, card = load_weights(weights, 'handnet')
         if card.model != model.name:
             raise ValueError(f'weights {weights}: for model {card.model!r}, expected {model.name!r}')

@@ -77,13 +77,14 @@ class FrameJudging:
 
 
 def evaluate_frames(name: str, frames: Iterable[Frame], truths: Mapping[int, list[HandEstimate]],
-                    settings: RunSettings = RunSettings(),
+                    settings: RunSettings | None = None,
                     mask: Callable[[int], np.ndarray | None] = lambda _: None) -> Judged:
     """The pipeline on a recording's frames, in their order, with images and cameras, judged.
 
     The result depends on nothing that ran before: the pipeline is kept from call to call, but starts over. A frame that
     the pipeline refuses counts as one in which nothing was found; ValueError when it refuses all of them.
     """
+    settings = settings or RunSettings()
     pipeline = _pipeline(settings.pipeline, settings.detector)
     pipeline.restart(settings.truth_detector(truths))
     judging = FrameJudging(name, settings.pipeline.model, truths, mask)

@@ -54,13 +54,15 @@ class StereoFuser:
 
     max_gap_s: after this long without any view a hand's track ends. Cameras' frames must carry their calibration.
     disparity: settings of the joint method's skin-disparity term, which needs frames with images; None: without it.
+    weights_dir: of method 'weights', a folder of one's own weights, see weights.files.
     """
 
     def __init__(self, model: HandModel, offsets_m=None, method: str = 'joint', noise: ViewNoise = ViewNoise(),
                  max_hands: int = 2, max_gap_s: float = 1.0, assignment: TrackAssignment = TrackAssignment(),
-                 conflict: ViewConflict = ViewConflict(), disparity: SkinSettings | None = None):
+                 conflict: ViewConflict = ViewConflict(), disparity: SkinSettings | None = None,
+                 weights_dir: str = ''):
         self.method = checked_choice('method', method, tuple(METHODS)) + ('' if disparity is None else '+disparity')
-        options = {} if method == 'weights' else {'noise': noise}
+        options = {'weights_dir': weights_dir} if method == 'weights' else {'noise': noise}
         if disparity is not None:
             if method != 'joint':
                 raise ValueError(f'disparity: not with method {method!r}, expected joint')

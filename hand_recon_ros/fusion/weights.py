@@ -13,7 +13,7 @@ from hand_recon_ros.hand_model.landmarks import build_skeleton
 from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.hand_model.skinning_jax import JaxHand
 from hand_recon_ros.types import HandEstimate
-from hand_recon_ros.weights.files import read_weights
+from hand_recon_ros.weights.files import own_or_shipped, read_weights
 
 
 class WeightsFusion:
@@ -25,8 +25,9 @@ class WeightsFusion:
     """
     name = 'weights'
 
-    def __init__(self, model: HandModel, offsets_m=None, max_hands: int = 2, weights: str = 'stereo_weights'):
-        """ValueError when the weights are of another model."""
+    def __init__(self, model: HandModel, offsets_m=None, max_hands: int = 2, weights_dir: str = ''):
+        """weights_dir: a folder of one's own weights, see weights.files. ValueError when they are of another model."""
+        weights = own_or_shipped('stereo_weights', weights_dir)
         arrays, card = read_weights(weights, 'stereo_weights')
         if card.model != model.name:
             raise ValueError(f'weights {weights}: for model {card.model!r}, expected {model.name!r}')

@@ -75,11 +75,12 @@ def _mono_nodes(settings: RunSettings):
     pipeline = settings.pipeline
     model = _model_parameters(pipeline, settings.detector)
     hands = {'max_hands': str(pipeline.max_hands)}
+    weights = {'weights_dir': pipeline.weights_dir}
     parameters = {
         'keypoint_node': {'mode': pipeline.mode, 'backend': settings.detector,
                           'min_detection_score': str(pipeline.min_detection_score), **hands},
         # Without its camera a hand would be placed by guess, in silence.
-        'mesh_node': {**model, 'estimator': pipeline.estimator, 'projection': 'perspective'},
+        'mesh_node': {**model, 'estimator': pipeline.estimator, **weights, 'projection': 'perspective'},
         'tailor_node': {**model, 'solver': pipeline.tailor, **hands}}
     if settings.detector in TRUE_DETECTORS:
         del parameters['keypoint_node']
@@ -100,12 +101,13 @@ def stereo_parameters(pipeline: StereoSettings, detector: str) -> dict[str, dict
     if pipeline.tailor != 'none':
         raise ValueError(f'tailor: {pipeline.tailor!r}, expected none: no node refines the single views of a pair')
     model, hands = _model_parameters(pipeline, detector), {'max_hands': str(pipeline.max_hands)}
-    mesh = {**model, 'estimator': pipeline.estimator, 'projection': 'perspective'}
+    weights = {'weights_dir': pipeline.weights_dir}
+    mesh = {**model, 'estimator': pipeline.estimator, **weights, 'projection': 'perspective'}
     return {
         'stereo_keypoint_node': {'backend': detector, **hands, 'track_gap_s': str(pipeline.max_gap_s),
                                  'min_detection_score': str(pipeline.min_detection_score)},
         'left_mesh_node': mesh, 'right_mesh_node': mesh,
-        'stereo_fusion_node': {**model, 'method': pipeline.fusion, 'track_gap_s': str(pipeline.max_gap_s), **hands,
+        'stereo_fusion_node': {**model, 'method': pipeline.fusion, **weights, 'track_gap_s': str(pipeline.max_gap_s), **hands,
                                'disparity': str(pipeline.disparity).lower(),
                                'disparity_budget_ms': str(float(pipeline.disparity_budget_ms))},
         'tailor_node': {**model, 'refine': 'false', **hands}}

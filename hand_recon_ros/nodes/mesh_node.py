@@ -6,7 +6,7 @@ import time
 
 from sensor_msgs.msg import CameraInfo, Image
 
-from hand_recon_ros.estimation.names import FROM_IMAGE, NAMES, WITH_FEATURES, WITH_MASKS
+from hand_recon_ros.estimation.names import AUTO, CHOICES, FROM_IMAGE, WITH_FEATURES, WITH_MASKS
 from hand_recon_ros.messages.features import features_to_msg
 from hand_recon_ros.messages.hands import estimates_to_msg, msg_to_keypoints
 from hand_recon_ros.messages.images import mask_to_image
@@ -18,7 +18,7 @@ from hand_recon_ros.nodes.identity_source import IdentitySource
 from hand_recon_ros.nodes.keypoint_node import TRANSPORTS
 from hand_recon_ros.nodes.lifecycle import HandNode
 from hand_recon_ros.nodes.model_settings import (
-    LATCHED, MODEL_SPECS, check_detector, load_model_and_offsets)
+    LATCHED, MODEL_SPECS, WEIGHTS_DIR, check_detector, load_model_and_offsets)
 from hand_recon_ros.nodes.parameters import ParameterSpec
 from hand_recon_ros.nodes.synchronisation import StampMatcher
 from hand_recon_ros.types import Frame
@@ -27,8 +27,9 @@ from hand_recon_ros.types import Frame
 class MeshNode(HandNode):
     """One estimator, chosen by name, on each set of keypoints, and on the image they come from where it needs that."""
     specs = MODEL_SPECS + (
-        ParameterSpec('estimator', 'closed_form_ik', 'Estimator by name; minimal_hand and handnet subscribe to the image.',
-                      choices=NAMES),
+        ParameterSpec('estimator', AUTO, 'Estimator by name; auto: iknet where there are weights of it for the model, else '
+                      'closed_form_ik; minimal_hand and handnet subscribe to the image.', choices=CHOICES),
+        WEIGHTS_DIR,
         ParameterSpec('mask', False, 'Publish the hands\' pixels on hands/mask; estimator handnet.'),
         ParameterSpec('image_transport', 'raw', 'How images come, for estimators that need them: `image`, or '
                       '`image/compressed`.', choices=tuple(TRANSPORTS)),
@@ -71,7 +72,8 @@ class MeshNode(HandNode):
         from hand_recon_ros.estimation.rehearsal import rehearse
         self._model, offsets = load_model_and_offsets(self)
         self._identity = IdentitySource(self.faults, self._model.name)
-        self._estimator = build_estimator(self.setting('estimator'), self._model, offsets.offsets_m, self.setting('mask'))
+        self._estimator = build_estimator(self.setting('estimator'), self._model, offsets.offsets_m, self.setting('mask'),
+                                          self.setting('weights_dir'))
         rehearse(self._estimator, self._model, self._detector)
 
     def release(self) -> None:

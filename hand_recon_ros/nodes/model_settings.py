@@ -13,6 +13,8 @@ MODEL_SPECS = (
     ParameterSpec('detector', 'mediapipe', 'Detector whose landmark definition the keypoints follow.'),
     ParameterSpec('offsets', 'real', 'Table of landmark offsets: real, synthetic (for rendered images) or a path.'),
 )
+WEIGHTS_DIR = ParameterSpec('weights_dir', '', 'Folder of your own .safetensors weights; those that are not there are the '
+                            'shipped ones.')
 
 
 def load_model_and_offsets(node):

@@ -18,7 +18,7 @@ from hand_recon_ros.nodes.identities_source import IdentitiesSource
 from hand_recon_ros.nodes.identity_source import IdentitySource
 from hand_recon_ros.nodes.keypoint_node import TRANSPORTS
 from hand_recon_ros.nodes.lifecycle import HandNode
-from hand_recon_ros.nodes.model_settings import LATCHED, MODEL_SPECS, check_detector, load_model_and_offsets
+from hand_recon_ros.nodes.model_settings import LATCHED, MODEL_SPECS, WEIGHTS_DIR, check_detector, load_model_and_offsets
 from hand_recon_ros.nodes.parameters import ParameterSpec
 from hand_recon_ros.nodes.recent_images import RecentImages
 from hand_recon_ros.nodes.rig_source import RIG_SPECS, SIDES, RigSource, rehearsal_rig
@@ -32,7 +32,7 @@ WINDOW = 150
 
 class StereoFusionNode(HandNode):
     """Runs a StereoFuser on what both views made of one instant; a hand that one view sees goes on from that view."""
-    specs = MODEL_SPECS + RIG_SPECS + (
+    specs = MODEL_SPECS + RIG_SPECS + (WEIGHTS_DIR,) + (
         ParameterSpec('method', 'joint', 'joint fits both views at once; triangulation fits triangulated landmarks; '
                       'weights blends the two initial meshes of handnet by its learned weights.', choices=('joint', 'triangulation', 'weights')),
         ParameterSpec('disparity', False, 'Method joint matches the skin between the two images too, which it then '
@@ -103,7 +103,7 @@ class StereoFusionNode(HandNode):
         skin = SkinSettings(budget_ms=self.setting('disparity_budget_ms')) if self.setting('disparity') else None
         self._fuser = StereoFuser(self._model, offsets.offsets_m, self.setting('method'),
                                   max_hands=self.setting('max_hands'), max_gap_s=self.setting('track_gap_s'),
-                                  disparity=skin)
+                                  disparity=skin, weights_dir=self.setting('weights_dir'))
         rehearse(self._fuser, build_estimator('closed_form_ik', self._model, offsets.offsets_m), self._model,
                  rehearsal_rig(nominal_camera(640, 480)), self._detector)
 

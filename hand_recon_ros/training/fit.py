@@ -38,10 +38,14 @@ class Task(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Fitted:
-    """How a run ended: its progress, the last validation's figures, its history (a dict of figures per validation)."""
+    """How a run ended: its progress, the last validation's figures, its history (a dict of figures per validation).
+
+    leads: whether this process is the one that validated and saved.
+    """
     progress: Progress
     figures: dict[str, float]
     history: list[dict[str, float]]
+    leads: bool = True
 
 
 def fit(task: Task, schedule: Schedule, folder: Path | str, device: str = 'cpu', progress: bool = True) -> Fitted:
@@ -79,7 +83,7 @@ def fit(task: Task, schedule: Schedule, folder: Path | str, device: str = 'cpu',
                 state = dataclasses.replace(state, step=done, seconds=before_s + time.monotonic() - started)
                 if (done % schedule.save_every == 0 or done == schedule.steps) and rank == 0:
                     run.save(task.network, optimizer, state)
-        return Fitted(state, figures, run.history())
+        return Fitted(state, figures, run.history(), rank == 0)
 
 
 def _step(task, network, optimizer, trained, schedule, step, rank, processes, place) -> dict[str, float]:

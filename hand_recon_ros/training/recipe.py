@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,13 +88,35 @@ def recipe_path(system: str, name_or_path: str) -> Path:
     return path
 
 
-def load_recipe(kind: type, path: Path):
-    """The file's recipe as a `kind` of recipe. ValueError names the file, the field, its value and what was expected."""
+def load_recipe(kind: type, path: Path, overrides: Sequence[str] = ()):
+    """The file's recipe as a `kind` of recipe. overrides: 'field.field=value' in its place.
+
+    ValueError names the file, the field, its value and what was expected.
+    """
     try:
         stored = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ValueError(f'{path}: {str(error).splitlines()[0]}, expected a recipe in YAML') from error
+    for override in overrides:
+        _override(stored, override)
     return from_mapping(kind, stored, str(path))
+
+
+def _override(stored, override: str) -> None:
+    """Put the value into the nested mappings; fields that are not there are made, for from_mapping to judge."""
+    field_path, equals, text = override.partition('=')
+    *outer, last = field_path.split('.')
+    try:
+        value = yaml.safe_load(text) if text else ''
+    except yaml.YAMLError:
+        equals = ''
+    if not equals or not all((*outer, last)) or not isinstance(stored, dict):
+        raise ValueError(f'--override: {override!r}, expected FIELD.FIELD=VALUE')
+    for name in outer:
+        stored = stored.setdefault(name, {})
+        if not isinstance(stored, dict):
+            raise ValueError(f'--override: {override!r}, but {name} has no fields')
+    stored[last] = value
 
 
 def from_mapping(kind: type, stored, where: str):

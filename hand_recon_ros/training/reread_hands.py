@@ -10,7 +10,7 @@ from hand_recon_ros.estimation.det_net_reader import DetNetReader
 from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.installation import cache_folder
 from hand_recon_ros.training.detected_hands import DetectedHands
-from hand_recon_ros.training.training_sets import TrainingSet, set_name
+from hand_recon_ros.training.training_sets import TrainingSet, made_by_one, set_name
 from hand_recon_ros.types import Frame
 from hand_recon_ros.weights.files import weight_file
 
@@ -23,8 +23,13 @@ def reread(training: TrainingSet, model: HandModel, weights: str, progress: bool
     digest = hashlib.sha256(weight_file(weights).read_bytes()).hexdigest()[:16] if weight_file(weights).is_file() else ''
     reader = DetNetReader(model, weights)
     file = cache_folder() / 'detected' / f'{set_name(training.dataset)}-{digest}.npz'
-    if file.is_file():
-        return DetectedHands.load(file)
+    with made_by_one(file):
+        if not file.is_file():
+            _read(training, reader, progress).save(file)
+    return DetectedHands.load(file)
+
+
+def _read(training: TrainingSet, reader: DetNetReader, progress: bool) -> DetectedHands:
     seen, dataset = training.detected, training.dataset
     found = DetectedHands(*(np.full_like(array, np.nan) for array in (seen.points_px, seen.points_m)), np.zeros_like(seen.presence))
     for number in tqdm(range(len(dataset)), 'reading again', disable=not progress, unit='sample'):
@@ -36,6 +41,4 @@ def reread(training: TrainingSet, model: HandModel, weights: str, progress: bool
             again = reader.read(Frame.from_image(view.image(), view.camera), keypoints)
             found.points_px[number, place], found.points_m[number, place] = again.points_px, again.points_m
             found.presence[number, place] = seen.presence[number, place]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    found.save(file)
     return found

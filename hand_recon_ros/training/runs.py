@@ -38,11 +38,12 @@ HAND_STAGES = (*STAGES, 'stereo')
 
 @dataclass(frozen=True)
 class RunOptions:
-    """config: 'small', 'paper' or a .yaml file. out: the run's folder. data, validation: '[NAME:]ROOT[:SPLIT]', None for
-    the recipe's synthetic sets. model: a hand model. device: of torch. workers: processes that make batches. command:
-    for the record."""
+    """config: 'small', 'paper' or a .yaml file. out: the run's folder. overrides: of the config's fields, see
+    recipe.load_recipe. data, validation: '[NAME:]ROOT[:SPLIT]', None for the recipe's synthetic sets. model: a hand model.
+    device: of torch. workers: processes that make batches. command: for the record."""
     config: str
     out: Path
+    overrides: tuple[str, ...] = ()
     data: str | None = None
     validation: str | None = None
     model: str = 'open_hand'
@@ -53,15 +54,15 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class Ended:
-    """task: its name. fitted: how the run went. weights: the file written."""
+    """task: its name. fitted: how the run went. weights: the file written, None in a process that only helped."""
     task: str
     fitted: Fitted
-    weights: Path
+    weights: Path | None
 
 
 def train_iknet(options: RunOptions) -> Ended:
     """IKNet by a recipe; ValueError for what cannot be used."""
-    recipe = load_recipe(IkRecipe, recipe_path('iknet', options.config))
+    recipe = load_recipe(IkRecipe, recipe_path('iknet', options.config), options.overrides)
     told = LabelModel.load(options.model)
     training, held_out = _sets(options, recipe.data)
     tables = [load_offsets('mediapipe', name).offsets_m for name in (SYNTHETIC_TABLE, REAL_TABLE)]
@@ -82,7 +83,7 @@ def train_iknet(options: RunOptions) -> Ended:
 
 def train_detnet(options: RunOptions) -> Ended:
     """DetNet by a recipe; ValueError for what cannot be used."""
-    recipe = load_recipe(DetRecipe, recipe_path('detnet', options.config))
+    recipe = load_recipe(DetRecipe, recipe_path('detnet', options.config), options.overrides)
     told = LabelModel.load(options.model)
     settings = {'backbone': recipe.backbone, 'features': recipe.features}
     torch.manual_seed(recipe.seed)
@@ -97,7 +98,7 @@ def train_detnet(options: RunOptions) -> Ended:
 
 def train_handnet(options: RunOptions, stage_name: str) -> Ended:
     """One stage of HandNet, upon the stage before it in the same folder; ValueError where that is missing."""
-    recipe = load_recipe(HandRecipe, recipe_path('handnet', options.config))
+    recipe = load_recipe(HandRecipe, recipe_path('handnet', options.config), options.overrides)
     checked_choice('stage', stage_name, HAND_STAGES)
     if stage_name not in recipe.schedules:
         raise ValueError(f'config {options.config}: no schedule for stage {stage_name!r}, expected one of '
@@ -140,6 +141,8 @@ def _ended(options: RunOptions, task, schedule, folder: Path, network: str, sett
            inputs: str, **taken) -> Ended:
     """Train, then write the best weights with their card into the run's folder. taken: further fields of the card."""
     fitted = fit(task, schedule, folder, options.device)
+    if not fitted.leads:
+        return Ended(task.name, fitted, None)
     run = RunFolder(folder, {'task': task.name, **task.settings(), **dataclasses.asdict(schedule)})
     task.network.load_state_dict(run.best())
     best = next(line for line in fitted.history if line['step'] == fitted.progress.best_step)

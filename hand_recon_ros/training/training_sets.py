@@ -1,7 +1,9 @@
 """The sets that runs learn from: given ones, or the recipe's synthetic set made once, each with the detector's view of it."""
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import json
 import os
@@ -47,9 +49,9 @@ def synthetic_set(recipe: SetRecipe, workers: int, progress: bool = True) -> Tra
     config = StudioConfig(**dataclasses.asdict(recipe))
     text = json.dumps([dataclasses.asdict(recipe), version(PACKAGE)])
     folder = cache_folder() / 'shards' / f'{recipe.seed}-{hashlib.sha256(text.encode()).hexdigest()[:16]}'
-    if not (folder / INDEX).is_file():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        synthesize_shards(config, folder, workers=workers, progress=progress)
+    with made_by_one(folder):
+        if not (folder / INDEX).is_file():
+            synthesize_shards(config, folder, workers=workers, progress=progress)
     dataset = open_dataset('shards', folder)
     return TrainingSet(dataset, _detected(dataset, workers, progress),
                        f'{recipe.samples} synthetic samples of {recipe.views} views, seed {recipe.seed}')
@@ -64,9 +66,16 @@ def set_name(dataset: Dataset) -> str:
 def _detected(dataset: Dataset, threads: int, progress: bool) -> DetectedHands:
     """The detector's view, kept in the user's cache folder."""
     file = cache_folder() / 'detected' / f'{set_name(dataset)}.npz'
-    if file.is_file():
-        return DetectedHands.load(file)
-    found = detect_hands(dataset, threads, progress)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    found.save(file)
-    return found
+    with made_by_one(file):
+        if not file.is_file():
+            detect_hands(dataset, threads, progress).save(file)
+    return DetectedHands.load(file)
+
+
+@contextlib.contextmanager
+def made_by_one(path: Path):
+    """While one process makes what belongs at `path`, others wait: torchrun's all want the same set."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_name(path.name + '.lock'), 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

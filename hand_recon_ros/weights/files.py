@@ -51,6 +51,20 @@ def weight_file(name_or_path: str | Path) -> Path:
     return path.expanduser() if path.suffix == SUFFIX else FOLDER / f'{name_or_path}{SUFFIX}'
 
 
+def own_or_shipped(name: str, folder: str | Path = '') -> Path:
+    """NAME.safetensors in a folder of one's own weights where it is there, else the shipped one; '' for no such folder.
+
+    ValueError where the folder is none.
+    """
+    if not str(folder):
+        return weight_file(name)
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise ValueError(f'weights_dir: {folder} is no folder, expected one of .safetensors files')
+    own = folder / f'{name}{SUFFIX}'
+    return own if own.is_file() else weight_file(name)
+
+
 def read_card(name_or_path: str | Path) -> WeightCard:
     """What a weight file says of itself, without its numbers. ValueError names the file and what is wrong."""
     path = weight_file(name_or_path)
@@ -91,7 +105,7 @@ def _header(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise ValueError(f'{path}: missing, expected a weight file')
     try:
-        with safe_open(path, 'pt') as file:
+        with safe_open(path, 'np') as file:
             header = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise ValueError(f'{path}: {error}, expected a weight file') from error

@@ -19,7 +19,8 @@ def save_weights(network: nn.Module, card: WeightCard, path: Path | str) -> None
     """Write a network's weights in half precision, and its card beside them; either appears only when it is whole."""
     path = Path(path)
     arrays = {name: np.array(value.detach().cpu().numpy(), order='C') for name, value in network.state_dict().items()}
-    arrays = {name: array.astype(np.float16) if array.dtype.kind == 'f' else array for name, array in arrays.items()}
+    with np.errstate(over='ignore'):            # named below
+        arrays = {name: array.astype(np.float16) if array.dtype.kind == 'f' else array for name, array in arrays.items()}
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ValueError(f'{name}: not finite in half precision, expected numbers up to 65504')
