@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> dict:
                          f'(or --sections without {", ".join(OF_RUNS)})')
     prepare_jax()
     from hand_recon_ros.benchmarks.paper_parts.held_out import HeldOut
-    held_out = HeldOut(args.samples) if set(args.sections) - {'estimators', 'weights'} else None
+    held_out = HeldOut.of_small_recipe(args.samples) if set(args.sections) - {'estimators', 'weights'} else None
     curves: dict[str, np.ndarray] = {}
     rows = [row for section in args.sections for row in _section(section, held_out, args, curves)()]
     if args.out and curves:

@@ -38,17 +38,22 @@ class Sight:
 
 
 class HeldOut:
-    """Hands of the validation set that the detector sees in all views. most: samples looked at, None for all."""
+    """Hands of a set that the detector sees in all views. most: samples looked at, None for all."""
 
-    def __init__(self, most: int | None = None):
-        recipe = load_recipe(IkRecipe, recipe_path(SYSTEM, CONFIG))
-        self.set: TrainingSet = synthetic_set(recipe.data.validation, os.cpu_count() or 1)
+    def __init__(self, held_out: TrainingSet, most: int | None = None):
+        self.set = held_out
         self.told = LabelModel.load('open_hand')
         self.model: HandModel = load_hand_model('open_hand')
         self._hand = JaxHand(self.model)
         self.offsets_m = load_offsets('mediapipe', OFFSETS).offsets_m
         count = len(self.set.dataset) if most is None else min(most, len(self.set.dataset))
         self.numbers = [n for n in range(count) if (self.set.detected.presence[n] >= 0.5).all()]
+
+    @classmethod
+    def of_small_recipe(cls, most: int | None = None) -> HeldOut:
+        """Of the validation set that the shipped weights were chosen on, made where it is not there yet."""
+        recipe = load_recipe(IkRecipe, recipe_path(SYSTEM, CONFIG))
+        return cls(synthetic_set(recipe.data.validation, os.cpu_count() or 1), most)
 
     def __len__(self) -> int:
         return len(self.numbers)
