@@ -9,7 +9,7 @@ import pytest
 
 from hand_recon_ros import cli
 from hand_recon_ros.commands.bench import table
-from hand_recon_ros.commands.reconstruct import close_up
+from hand_recon_ros.media.images import close_up
 from hand_recon_ros.media.sources import Source
 
 

@@ -1,6 +1,8 @@
 """`hand-recon train`: from shards on disk to a weight file that an estimator can load; wrong usage is named."""
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -52,6 +54,19 @@ def test_a_run_ends_with_a_weight_file(folder, system, recipe, stages, capsys):
         assert (home / 'curves.png').stat().st_size > 5000 and (home / f'{system}.md').is_file()
         assert told['last']['step'] == (4 if system == 'iknet' else 2)
     assert f'{system}.safetensors: best at step' in capsys.readouterr().out
+
+
+def test_two_processes_train_one_network(folder):
+    (folder / 'two.yaml').write_text(IK)
+    out = folder / 'run_two'
+    data = f'shards:{folder / "set"}:all'
+    ended = subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node', '2', '--rdzv-backend', 'c10d',
+                            '--rdzv-endpoint', 'localhost:0', '-m', 'hand_recon_ros.cli', 'train', 'iknet', '--config',
+                            str(folder / 'two.yaml'), '--out', str(out), '--data', data, '--validation', data, '--threads', '1'],
+                           capture_output=True, text=True, timeout=200)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count('best at step') == 1 and load_weights(out / 'iknet.safetensors', 'iknet')[1].network == 'iknet'
+    assert len((out / 'history.jsonl').read_text().splitlines()) == 2
 
 
 def test_a_config_is_overridden_field_by_field():

@@ -16,13 +16,14 @@ OF_RUNS = ('handnet', 'iknet_ablation')
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the benchmark."""
     parser.add_argument('--part', type=int, default=1, choices=(1,), help='1: the learned systems (default %(default)s)')
-    parser.add_argument('--sections', nargs='+', choices=SECTIONS, default=SECTIONS, help='which experiments (default all)')
+    parser.add_argument('--sections', nargs='*', choices=SECTIONS, default=SECTIONS, help='which experiments (default all)')
     parser.add_argument('--runs', type=Path, metavar='DIR', default=Path('runs'),
                         help=f'folder of the runs that bench/train_papers.sh makes, for {" and ".join(OF_RUNS)} '
                              '(default %(default)s)')
     parser.add_argument('--samples', type=int, metavar='N', help='only the first N held-out samples')
     parser.add_argument('--frames', type=int, metavar='N', help='only the first N images of each benchmark set')
-    parser.add_argument('--out', type=Path, metavar='DIR', help='plots')
+    parser.add_argument('--photos', type=Path, metavar='DIR', help="photographs to draw every estimator's hands on, with --out")
+    parser.add_argument('--out', type=Path, metavar='DIR', help='plots and contact sheets')
 
 
 def run(args: argparse.Namespace) -> dict:
@@ -31,6 +32,8 @@ def run(args: argparse.Namespace) -> dict:
     for name, value in (('--samples', args.samples), ('--frames', args.frames)):
         if value is not None and value < 1:
             raise ValueError(f'{name}: {value}, expected at least 1')
+    if args.photos and not args.out:
+        raise ValueError('--photos: without --out, expected a folder for the contact sheets')
     if any(section in OF_RUNS for section in args.sections) and not args.runs.is_dir():
         raise ValueError(f'--runs: {args.runs} is no folder, expected the runs of bench/train_papers.sh '
                          f'(or --sections without {", ".join(OF_RUNS)})')
@@ -39,6 +42,10 @@ def run(args: argparse.Namespace) -> dict:
     held_out = HeldOut.of_small_recipe(args.samples) if set(args.sections) - {'estimators', 'weights'} else None
     curves: dict[str, np.ndarray] = {}
     rows = [row for section in args.sections for row in _section(section, held_out, args, curves)()]
+    if args.photos:
+        from hand_recon_ros.benchmarks.paper_parts.photo_sheet import draw_photo_sheets
+        args.out.mkdir(parents=True, exist_ok=True)
+        draw_photo_sheets(args.photos, args.out)
     if args.out and curves:
         from hand_recon_ros.evaluation.plots import draw_joint_curves
         args.out.mkdir(parents=True, exist_ok=True)

@@ -12,13 +12,13 @@ from tqdm import tqdm
 from hand_recon_ros.estimation.names import AUTO
 from hand_recon_ros.media.found_hands import OneView, TwoViews
 from hand_recon_ros.media.hands_file import HandsFile, hand_record
-from hand_recon_ros.media.images import contact_sheet, write_image
+from hand_recon_ros.media.images import close_up, contact_sheet, write_image
 from hand_recon_ros.media.sources import Source
 from hand_recon_ros.media.videos import VideoWriter
 
 HELP = 'hands from images, folders or videos of one camera or two: hands.json, meshes and overlays'
-# Cells of the contact sheet, and how much wider than the hand's box each shows the picture.
-SHEET_CELLS, CLOSE_UP = 60, 1.6
+# Cells of the contact sheet.
+SHEET_CELLS = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -174,14 +174,6 @@ def beside(pictures: list[np.ndarray]) -> np.ndarray:
     height = max(picture.shape[0] for picture in pictures)
     return np.concatenate([np.pad(picture, ((0, height - picture.shape[0]), (0, 0), (0, 0)))
                            for picture in pictures], axis=1)
-
-
-def close_up(picture: np.ndarray, box_px: np.ndarray) -> np.ndarray:
-    """The square of a picture around a hand's box (4,), cut off at the picture's edges."""
-    centre, half = (box_px[:2] + box_px[2:]) / 2, CLOSE_UP * max(box_px[2:] - box_px[:2]) / 2
-    x_min, y_min = np.maximum(centre - half, 0).astype(int)
-    x_max, y_max = np.minimum(np.ceil(centre + half), picture.shape[1::-1]).astype(int)
-    return picture[y_min:max(y_max, y_min + 1), x_min:max(x_max, x_min + 1)]
 
 
 def _report(writer: _Writer, json_path: str | None) -> int:

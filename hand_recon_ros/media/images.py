@@ -8,6 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+# How much wider than a hand's box a close-up shows the picture.
+CLOSE_UP = 1.6
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 
 
@@ -63,6 +65,14 @@ def write_atomically(path: str | os.PathLike, data: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def close_up(picture: np.ndarray, box_px: np.ndarray) -> np.ndarray:
+    """The square of a picture around a hand's box (4,), cut off at the picture's edges."""
+    centre, half = (box_px[:2] + box_px[2:]) / 2, CLOSE_UP * max(box_px[2:] - box_px[:2]) / 2
+    x_min, y_min = np.maximum(centre - half, 0).astype(int)
+    x_max, y_max = np.minimum(np.ceil(centre + half), picture.shape[1::-1]).astype(int)
+    return picture[y_min:max(y_max, y_min + 1), x_min:max(x_max, x_min + 1)]
 
 
 def contact_sheet(images: list[np.ndarray], columns: int = 6, cell: int = 256) -> np.ndarray:
