@@ -78,7 +78,8 @@ class MonoPipeline:
     """Detection, tracking, estimation and the tailor on the frames of one camera."""
 
     def __init__(self, settings: MonoSettings | None = None, detector: Detector | None = None):
-        """settings: None for the defaults. detector: one to use instead of MediaPipe; offsets, mode and detection score are then its own affair."""
+        """settings: None for the defaults. detector: one to use instead of MediaPipe; offsets, mode and detection score
+        are then its own affair."""
         self.settings = settings = settings or MonoSettings()
         self.model = load_hand_model(settings.model)
         offsets = load_offsets('mediapipe' if detector is None else detector.name, settings.offsets).offsets_m
@@ -173,7 +174,8 @@ class StereoPipeline:
     """Detection, estimation and fusion on the frames of two cameras."""
 
     def __init__(self, rig: StereoRig, settings: StereoSettings | None = None, detector=None):
-        """settings: None for the defaults. detector: one of both views to use instead of the settings', see detection.registry.build_stereo_detector."""
+        """settings: None for the defaults. detector: one of both views to use instead of the settings', see
+        detection.registry.build_stereo_detector."""
         self.settings, self.rig = settings or StereoSettings(), rig
         settings = self.settings
         self.model = load_hand_model(settings.model)

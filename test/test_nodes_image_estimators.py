@@ -96,8 +96,9 @@ def test_two_views_are_weighed_by_their_features(estimator):
 
 def test_an_image_of_another_size_is_named():
     images, camera = recorded()
-    seen = keypoints_to_msg([HandKeypoints('right', 1.0, 1.0, [100, 100, 200, 200], np.random.default_rng(0).uniform(100, 200, (21, 2)),
-                                           np.ones(21), np.zeros((21, 3)), track_id=0)], 0, FRAME_ID, camera.width, camera.height)
+    hand = HandKeypoints('right', 1.0, 1.0, [100, 100, 200, 200], np.random.default_rng(0).uniform(100, 200, (21, 2)),
+                         np.ones(21), np.zeros((21, 3)), track_id=0)
+    seen = keypoints_to_msg([hand], 0, FRAME_ID, camera.width, camera.height)
     with Graph(('mesh_node',), {'mesh_node': {'estimator': 'handnet'}}) as graph:
         graph.collect(HandMeshArray, 'hands/mesh_initial')
         publisher = graph.node.create_publisher(HandKeypointsArray, 'hands/keypoints', 10)

@@ -22,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              '(default %(default)s)')
     parser.add_argument('--samples', type=int, metavar='N', help='only the first N held-out samples')
     parser.add_argument('--frames', type=int, metavar='N', help='only the first N images of each benchmark set')
-    parser.add_argument('--photos', type=Path, metavar='DIR', help="photographs to draw every estimator's hands on, with --out")
+    parser.add_argument('--photos', type=Path, metavar='DIR',
+                        help="photographs to draw every estimator's hands on, with --out")
     parser.add_argument('--out', type=Path, metavar='DIR', help='plots and contact sheets')
 
 

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 HELP = 'named benchmarks, each beside its reference in the same run'
-BENCHMARKS = ('detector', 'faults', 'identity', 'known_hands', 'latency', 'live_identity', 'papers', 'recognition', 'renderer',
-              'skinning', 'smoothing', 'stereo', 'tailor')
+BENCHMARKS = ('detector', 'faults', 'identity', 'known_hands', 'latency', 'live_identity', 'papers', 'recognition',
+              'renderer', 'skinning', 'smoothing', 'stereo', 'tailor')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

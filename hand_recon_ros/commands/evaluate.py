@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              "on demand; 'all' for these four; or the path of your own .yaml")
     parser.add_argument('--frames', type=int, metavar='N', help='only the first N images (of each set)')
     parser.add_argument('--estimator', default=AUTO,
-                        help='initial estimate: closed_form_ik, iknet, minimal_hand, handnet; auto: iknet, or closed_form_ik for '
-                             'a model without weights of it (default %(default)s)')
+                        help='initial estimate: closed_form_ik, iknet, minimal_hand, handnet; auto: iknet, or '
+                             'closed_form_ik for a model without weights of it (default %(default)s)')
     parser.add_argument('--weights-dir', default='', metavar='DIR',
                         help='your own .safetensors weights; those that are not there are the shipped ones')
     parser.add_argument('--tailor', choices=('gauss_newton', 'adam', 'none'),
@@ -146,8 +146,8 @@ def _check(args: argparse.Namespace) -> None:
     if args.disparity and args.through_nodes and args.detector.startswith('truth'):
         raise ValueError(f'--disparity: with --detector {args.detector} --through-nodes, where no images are played')
     if args.estimator in FROM_IMAGE and args.through_nodes and args.detector.startswith('truth'):
-        raise ValueError(f'--estimator {args.estimator}: with --detector {args.detector} --through-nodes, where no images are '
-                         'played')
+        raise ValueError(f'--estimator {args.estimator}: with --detector {args.detector} --through-nodes, where no images '
+                         'are played')
     if args.disparity_budget_ms <= 0 or args.disparity_budget_ms > 1000:
         raise ValueError(f'--disparity-budget-ms: {args.disparity_budget_ms}, expected above 0 and at most 1000')
     if args.through_nodes and args.ray:

@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                                          'without it the projection is weak perspective and depth is a placeholder')
     parser.add_argument('--model', default='open_hand', help='open_hand, or the path of your MANO_RIGHT .pkl/.npz')
     parser.add_argument('--estimator', default=AUTO,
-                        help='initial estimate: closed_form_ik, iknet, minimal_hand, handnet; auto: iknet, or closed_form_ik for '
-                             'a model without weights of it (default %(default)s)')
+                        help='initial estimate: closed_form_ik, iknet, minimal_hand, handnet; auto: iknet, or '
+                             'closed_form_ik for a model without weights of it (default %(default)s)')
     parser.add_argument('--weights-dir', default='', metavar='DIR',
                         help='your own .safetensors weights; those that are not there are the shipped ones')
     parser.add_argument('--tailor', choices=('gauss_newton', 'adam', 'none'),

@@ -49,7 +49,8 @@ class DetNetReader:
         half = 0.5 * self._size / crop.crop.scale
         centre = np.asarray(crop.crop.centre_px)
         # The box is the crop's: its middle is where the points' axes look along.
-        return replace(keypoints, detector=self.name, points_px=points_px, box_px=np.concatenate([centre - half, centre + half]),
+        return replace(keypoints, detector=self.name, points_px=points_px,
+                       box_px=np.concatenate([centre - half, centre + half]),
                        point_scores=np.clip(heat.max((1, 2)), 0, 1),
                        points_m=mirror_points(points) if crop.mirrored else points)
 

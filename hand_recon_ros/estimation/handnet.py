@@ -45,8 +45,8 @@ class HandNetEstimator:
             raise ValueError(f'weights {weights}: for model {card.model!r}, expected {model.name!r}')
         size = card.crop_px
         self._size, self._masks, self._model = size, masks, model
-        self._network = CompiledNetwork(OneHand(network, size, card.sigma_px, masks),
-                                        (np.zeros((1, 3, size, size), np.float32), np.zeros((1, 21, 2), np.float32)), backend)
+        examples = np.zeros((1, 3, size, size), np.float32), np.zeros((1, 21, 2), np.float32)
+        self._network = CompiledNetwork(OneHand(network, size, card.sigma_px, masks), examples, backend)
         self._constants, self._skeleton = jax_constants(model), build_skeleton(model, offsets_m)
         self._pose = jax.jit(self._posed, static_argnames='weak')
 

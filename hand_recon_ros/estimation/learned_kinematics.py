@@ -32,7 +32,7 @@ class LearnedKinematics:
         self._axes, self._layers, self._limited = skeleton.axes, folded_layers(arrays), limited
 
     def __call__(self, points, shape):
-        """Wrist rotation (3, 3) and angles (15, 3), rad, of a right hand of `shape` (B,) with landmarks `points` (21, 3)."""
+        """Wrist rotation (3, 3) and angles (15, 3), rad, of a right hand of `shape` (B,) with `points` (21, 3) m."""
         values = ik_inputs(points, self._rest + self._rest_dirs @ shape).reshape(-1)
         for weight, bias in self._layers[:-1]:
             values = jax.nn.sigmoid(weight @ values + bias)

@@ -73,7 +73,8 @@ def draw_joint_curves(errors_mm: dict[str, np.ndarray], title: str, path: Path |
     with matplotlib.rc_context(STYLE), _figure() as (figure, axes):
         for name, errors in sorted(errors_mm.items(), key=lambda item: item[1].mean()):
             axes.plot(PCK_MM, 100 * pck(errors, PCK_MM), label=f'{name}, AUC {auc(errors, 0, 50):.3f}')
-        axes.set(xlim=(0, 50), ylim=(0, 101), xlabel='distance from the true joint, mm', ylabel='joints within, %', title=title)
+        axes.set(xlim=(0, 50), ylim=(0, 101), xlabel='distance from the true joint, mm', ylabel='joints within, %',
+                 title=title)
         axes.legend(loc='lower right', fontsize=8)
         _save(figure, Path(path))
 

@@ -107,7 +107,8 @@ def stereo_parameters(pipeline: StereoSettings, detector: str) -> dict[str, dict
         'stereo_keypoint_node': {'backend': detector, **hands, 'track_gap_s': str(pipeline.max_gap_s),
                                  'min_detection_score': str(pipeline.min_detection_score)},
         'left_mesh_node': mesh, 'right_mesh_node': mesh,
-        'stereo_fusion_node': {**model, 'method': pipeline.fusion, **weights, 'track_gap_s': str(pipeline.max_gap_s), **hands,
+        'stereo_fusion_node': {**model, 'method': pipeline.fusion, **weights, **hands,
+                               'track_gap_s': str(pipeline.max_gap_s),
                                'disparity': str(pipeline.disparity).lower(),
                                'disparity_budget_ms': str(float(pipeline.disparity_budget_ms))},
         'tailor_node': {**model, 'refine': 'false', **hands}}

@@ -34,7 +34,8 @@ class StereoFusionNode(HandNode):
     """Runs a StereoFuser on what both views made of one instant; a hand that one view sees goes on from that view."""
     specs = MODEL_SPECS + RIG_SPECS + (WEIGHTS_DIR,) + (
         ParameterSpec('method', 'joint', 'joint fits both views at once; triangulation fits triangulated landmarks; '
-                      'weights blends the two initial meshes of handnet by its learned weights.', choices=('joint', 'triangulation', 'weights')),
+                      'weights blends the two initial meshes of handnet by its learned weights.',
+                      choices=('joint', 'triangulation', 'weights')),
         ParameterSpec('disparity', False, 'Method joint matches the skin between the two images too, which it then '
                       'subscribes to.'),
         ParameterSpec('disparity_budget_ms', 40.0, 'Hands of an instant whose turn comes later go without it.', 'ms', 1.0,

@@ -31,7 +31,8 @@ def reread(training: TrainingSet, model: HandModel, weights: str, progress: bool
 
 def _read(training: TrainingSet, reader: DetNetReader, progress: bool) -> DetectedHands:
     seen, dataset = training.detected, training.dataset
-    found = DetectedHands(*(np.full_like(array, np.nan) for array in (seen.points_px, seen.points_m)), np.zeros_like(seen.presence))
+    nothing = (np.full_like(array, np.nan) for array in (seen.points_px, seen.points_m))
+    found = DetectedHands(*nothing, np.zeros_like(seen.presence))
     for number in tqdm(range(len(dataset)), 'reading again', disable=not progress, unit='sample'):
         sample = dataset[number]
         for place, view in enumerate(sample.views[:seen.presence.shape[1]]):

@@ -71,8 +71,9 @@ def train_iknet(options: RunOptions) -> Ended:
     if recipe.detnet:
         # DetNet's points are the model's own keypoints: no offsets.
         tables.append(np.zeros((21, 3)))
-        read, seen_held_out['detnet_'] = (detector_points(each.dataset, reread(each, told.model, recipe.detnet), told, tables[-1])
-                                          for each in (training, held_out))
+        read, seen_held_out['detnet_'] = (
+            detector_points(each.dataset, reread(each, told.model, recipe.detnet), told, tables[-1])
+            for each in (training, held_out))
         seen = DetectorPoints.joined([seen, read])
     task = IkTask(told.model, MotionCapture(told.model, tables, recipe.hands, progress=True), recipe.width,
                   recipe.weights, seen, seen_held_out, recipe.seen_share, recipe.mean_rest, recipe.seen_rotations,

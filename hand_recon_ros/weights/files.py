@@ -17,8 +17,9 @@ LICENCE = 'Apache-2.0'
 class WeightCard:
     """Where a weight file comes from. network, settings: of networks.registry. model: the hand model it was trained for.
 
-    inputs: what it takes, in words. crop_px, sigma_px: of its crop and of heat maps in it, 0 where it takes none. data: the sets it was trained on and their seeds. command: that made it. hardware,
-    hours: on what and how long. figures: {name with unit: value} on the validation set.
+    inputs: what it takes, in words. data: the sets it was trained on and their seeds. command: that made it. hardware,
+    hours: on what and how long. figures: {name with unit: value} on the validation set. crop_px, sigma_px: of its crop
+    and of heat maps in it, 0 where it takes none.
     """
     network: str
     settings: dict

@@ -75,7 +75,8 @@ def estimator_rows(most: int | None) -> list[dict]:
             for tailor in TAILORS:
                 metrics = Evaluation.merged(evaluations[name, tailor]).metrics()
                 rows.append({'case': f'{set_name}, {name}' + ('' if tailor == 'none' else f' + {tailor}'),
-                             'section': 'estimators', 'hands': hands, 'ours_ms': 1e3 * seconds[name, tailor] / max(hands, 1),
+                             'section': 'estimators', 'hands': hands,
+                             'ours_ms': 1e3 * seconds[name, tailor] / max(hands, 1),
                              **{figure: metrics[figure] for figure in FIGURES if figure in metrics},
                              'over_untailored': metrics['pa_mpjpe_mm'] / plain['pa_mpjpe_mm']})
         if points is not None:

@@ -21,7 +21,8 @@ BATCH = 50
 # What the network is told of the keypoints: as detected, nothing, or those of the next hand laid over this one's box.
 TOLD = ('detected', 'none', 'of another hand')
 # Table 2, cm: MPVE by stages and with or without keypoints.
-PAPER_MPVE_CM = {('multi', 'detected'): 0.78, ('multi', 'none'): 0.85, ('single', 'detected'): 1.16, ('single', 'none'): 1.79}
+PAPER_MPVE_CM = {('multi', 'detected'): 0.78, ('multi', 'none'): 0.85, ('single', 'detected'): 1.16,
+                 ('single', 'none'): 1.79}
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Variant:
     sees_image: bool = True
 
 
-VARIANTS = (Variant('all stages', 'handnet/synthetic_adaption', 'multi'), Variant('single stage', 'handnet_single/single', 'single'),
+VARIANTS = (Variant('all stages', 'handnet/synthetic_adaption', 'multi'),
+            Variant('single stage', 'handnet_single/single', 'single'),
             Variant('keypoints alone', 'handnet/keypoint', '', sees_image=False))
 
 
@@ -76,7 +78,8 @@ def _errors(network, sigma_px: float, batches: HandBatches, held_out: HeldOut, t
         output = network(batch.image if variant.sees_image else None, heat, mask=False)
         found = posed(hand, output_rotations(output), output.shape)
         truth = posed(hand, batch.rotations, batch.shape)
-        for one in zip(*(part.double().numpy() for part in (found.vertices, truth.vertices, found.keypoints, truth.keypoints))):
+        pairs = found.vertices, truth.vertices, found.keypoints, truth.keypoints
+        for one in zip(*(part.double().numpy() for part in pairs)):
             vertices.append(aligned_mm(*one[:2]).mean())
             joints.append(aligned_mm(*one[2:]))
     return np.array(vertices), np.stack(joints)

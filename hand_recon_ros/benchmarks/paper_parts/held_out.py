@@ -69,7 +69,8 @@ class HeldOut:
         keypoints = self.set.detected.keypoints(number, place, sample.handedness)
         labels = hand_labels(sample, place, self.told)
         pose = matrix_to_axis_angle(labels.rotations).reshape(48)
-        vertices, joints = posed_hand(self._hand, *(np.float32(part) for part in (pose, labels.shape, np.zeros(3))), 'right')
+        right = (np.float32(part) for part in (pose, labels.shape, np.zeros(3)))
+        vertices, joints = posed_hand(self._hand, *right, 'right')
         there = labels.joints_m, vertices - joints[0] + labels.joints_m[0]
         return Sight(number, place, Frame.from_image(view.image(), view.camera), keypoints, labels,
                      *(mirror_points(points) if labels.mirrored else points for points in there))

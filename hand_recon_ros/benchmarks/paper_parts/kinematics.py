@@ -53,7 +53,8 @@ class FromRest:
 # Table 2 of Zhou et al.: AUC of 3D PCK, 20-50 mm, on Dexter+Object.
 PAPER_AUC = {'iknet': 0.948, 'points': 0.923, 'iknet_without_rotations': 0.933, 'iknet_without_3dposdata': 0.926,
              'iknet_without_l2': 0.943, 'iknet_without_cosine': 0.840}
-# Runs of the ablation, by their folders; the last one is ours: the detector's points teach positions alone, as in the paper.
+# Runs of the ablation, by their folders. The last one is ours: the detector's points teach positions alone, as the
+# paper's must.
 ABLATION = ('iknet', 'iknet_without_rotations', 'iknet_without_3dposdata', 'iknet_without_l2', 'iknet_without_cosine',
             'iknet_without_seen_rotations')
 
