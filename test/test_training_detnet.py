@@ -2,16 +2,20 @@
 import numpy as np
 import pytest
 import torch
+from dataset_folders import write_freihand
+from training_sets import SAMPLES, perfect_detections, small_set
 
+from hand_recon_ros.datasets.joined import JoinedDataset
+from hand_recon_ros.datasets.registry import open_dataset
 from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.networks.det_net import DetMaps, DetNet, look_up
 from hand_recon_ros.networks.heat_maps import gaussians
 from hand_recon_ros.networks.ik_encoding import ROOT, WRIST
 from hand_recon_ros.training.det_losses import bone_vectors, det_losses, normalised, on_map
 from hand_recon_ros.training.det_task import DetTask
+from hand_recon_ros.training.detected_hands import DetectedHands
 from hand_recon_ros.training.hand_batches import HandBatches
 from hand_recon_ros.training.hand_labels import LabelModel
-from training_sets import SAMPLES, perfect_detections, small_set
 
 
 @pytest.fixture(scope='module')
@@ -77,3 +81,22 @@ def test_detnet_learns_a_batch_by_heart(batches):
     network.eval()
     figures = task.validate()
     assert np.isfinite(list(figures.values())).all() and figures['error_percent'] > 0
+
+
+def test_sets_of_other_labels_mix_in_a_batch(tmp_path):
+    write_freihand(tmp_path / 'freihand')
+    pairs, single = small_set(tmp_path / 'pairs'), open_dataset('freihand', tmp_path / 'freihand', 'training')
+    joined = JoinedDataset([pairs, single])
+    assert len(joined) == len(pairs) + len(single) and joined[-1].views[0].width == single[len(single) - 1].views[0].width
+    assert joined[len(pairs)].handedness == single[0].handedness
+    with pytest.raises(IndexError, match=f'sample {len(joined)}, expected 0 to'):
+        joined[len(joined)]
+    seen = DetectedHands(*(np.zeros((len(single), 1, *shape)) for shape in ((21, 2), (21, 3), ())))
+    detected = DetectedHands.joined([perfect_detections(pairs), seen])
+    assert detected.presence.shape == (len(joined), 2) and np.isnan(detected.points_px[-1, 1]).all()
+    batches = HandBatches(joined, detected, LabelModel.load('open_hand'), 64, seed=2)
+    batch = batches.batch(0, len(joined))
+    known = ~torch.isnan(batch.shape).any(1)
+    assert 0 < known.sum() < len(joined)            # FreiHAND's shapes are MANO's
+    maps = DetNet('resnet18_half', 16)(batch.image)
+    assert all(torch.isfinite(term) for term in det_losses(maps, batch.joints_px, batch.joints_m, 64).values())

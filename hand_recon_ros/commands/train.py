@@ -25,10 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         system.add_argument('--override', action='append', default=[], metavar='FIELD=VALUE',
                             help='another value for a field of the config, as schedule.steps=500; may be repeated')
         system.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder of the run, of all stages')
-        system.add_argument('--data', metavar='[NAME:]ROOT[:SPLIT]',
-                            help="what to learn from: shards, or another layout of docs/datasets.md (default: the config's "
-                                 'synthetic set, made first)')
-        system.add_argument('--validation', metavar='[NAME:]ROOT[:SPLIT]', help='held-out hands; goes with --data')
+        system.add_argument('--data', action='append', default=[], metavar='[NAME:]ROOT[:SPLIT]',
+                            help='what to learn from: shards, or another layout of docs/datasets.md; may be repeated: sets '
+                                 "with other labels mix in a batch (default: the config's synthetic set, made first)")
+        system.add_argument('--validation', action='append', default=[], metavar='[NAME:]ROOT[:SPLIT]',
+                            help='held-out hands; goes with --data')
         system.add_argument('--model', default='open_hand', help='hand model whose parameters are learned (%(default)s)')
         system.add_argument('--device', default='cpu', help="of torch: 'cpu', 'cuda' (%(default)s)")
         system.add_argument('--threads', type=int, default=os.cpu_count(), help='of torch on the CPU (%(default)s)')
@@ -47,8 +48,8 @@ def run(args: argparse.Namespace) -> int:
     if args.device.startswith('cuda') and not torch.cuda.is_available():
         raise ValueError(f'--device: {args.device!r}, but torch finds no such device, expected cpu')
     torch.set_num_threads(args.threads)
-    options = RunOptions(args.config, args.out, tuple(args.override), args.data, args.validation, args.model, args.device,
-                         args.workers, shlex.join(['hand-recon', *sys.argv[1:]]))
+    options = RunOptions(args.config, args.out, tuple(args.override), tuple(args.data), tuple(args.validation), args.model,
+                         args.device, args.workers, shlex.join(['hand-recon', *sys.argv[1:]]))
     try:
         if args.system == 'handnet':
             ended = train_handnet(options, args.stage)

@@ -48,6 +48,17 @@ class DetectedHands:
             point_scores=np.full(21, presence, np.float32), points_m=self.points_m[sample, view])
 
     @classmethod
+    def joined(cls, parts: list[DetectedHands]) -> DetectedHands:
+        """All samples of several, views that some do not have filled up with nothing."""
+        views = max(part.presence.shape[1] for part in parts)
+
+        def whole(name: str, nothing: float) -> np.ndarray:
+            arrays = [getattr(part, name) for part in parts]
+            return np.concatenate([np.pad(array, [(0, 0), (0, views - array.shape[1])] + [(0, 0)] * (array.ndim - 2),
+                                          constant_values=nothing) for array in arrays])
+        return cls(whole('points_px', np.nan), whole('points_m', np.nan), whole('presence', 0.0))
+
+    @classmethod
     def load(cls, path: Path | str) -> DetectedHands:
         """From save's file; ValueError names the file and what is wrong."""
         try:

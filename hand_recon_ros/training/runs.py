@@ -27,7 +27,7 @@ from hand_recon_ros.training.motion_capture import MotionCapture
 from hand_recon_ros.training.recipe import DataRecipe, DetRecipe, HandRecipe, IkRecipe, load_recipe, recipe_path
 from hand_recon_ros.training.reread_hands import reread
 from hand_recon_ros.training.stereo_task import StereoTask
-from hand_recon_ros.training.training_sets import TrainingSet, given_set, synthetic_set
+from hand_recon_ros.training.training_sets import TrainingSet, given_sets, synthetic_set
 from hand_recon_ros.types import checked_choice
 from hand_recon_ros.weights.files import WeightCard
 from hand_recon_ros.weights.store import save_weights
@@ -39,13 +39,13 @@ HAND_STAGES = (*STAGES, 'stereo')
 @dataclass(frozen=True)
 class RunOptions:
     """config: 'small', 'paper' or a .yaml file. out: the run's folder. overrides: of the config's fields, see
-    recipe.load_recipe. data, validation: '[NAME:]ROOT[:SPLIT]', None for the recipe's synthetic sets. model: a hand model.
+    recipe.load_recipe. data, validation: of '[NAME:]ROOT[:SPLIT]', none for the recipe's synthetic sets. model: a hand model.
     device: of torch. workers: processes that make batches. command: for the record."""
     config: str
     out: Path
     overrides: tuple[str, ...] = ()
-    data: str | None = None
-    validation: str | None = None
+    data: tuple[str, ...] = ()
+    validation: tuple[str, ...] = ()
     model: str = 'open_hand'
     device: str = 'cpu'
     workers: int = 0
@@ -120,6 +120,8 @@ def train_handnet(options: RunOptions, stage_name: str) -> Ended:
     unchanged = HandBatches(held_out.dataset, held_out.detected, told, recipe.crop)
     inputs = f'crops of {recipe.crop} pixels and heat maps of {recipe.sigma_px} pixels around MediaPipe\'s landmarks'
     if stage_name == 'stereo':
+        if max(len(options.data), len(options.validation)) > 1:
+            raise ValueError('--data, --validation: several sets, expected one of pairs for stage stereo')
         task = StereoTask(network, told.model, batches, unchanged, sigma_px=recipe.sigma_px, workers=options.workers)
         return _ended(options, task, recipe.schedules[stage_name], options.out / stage_name, 'stereo_weights', {},
                       training, "both views' base features of HandNet")
@@ -130,11 +132,11 @@ def train_handnet(options: RunOptions, stage_name: str) -> Ended:
 
 
 def _sets(options: RunOptions, recipe: DataRecipe) -> tuple[TrainingSet, TrainingSet]:
-    if (options.data is None) != (options.validation is None):
+    if bool(options.data) != bool(options.validation):
         raise ValueError('--data, --validation: only one is given, expected both or neither')
     threads = os.cpu_count() or 1
-    if options.data is not None:
-        return given_set(options.data, threads), given_set(options.validation, threads)
+    if options.data:
+        return given_sets(options.data, threads), given_sets(options.validation, threads)
     return synthetic_set(recipe.training, threads), synthetic_set(recipe.validation, threads)
 
 

@@ -7,11 +7,13 @@ import fcntl
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from hand_recon_ros.datasets.dataset import Dataset
+from hand_recon_ros.datasets.joined import JoinedDataset
 from hand_recon_ros.datasets.registry import DATASETS, open_dataset
 from hand_recon_ros.installation import cache_folder
 from hand_recon_ros.synthesis.shards import INDEX, synthesize_shards
@@ -23,10 +25,19 @@ from hand_recon_ros.training.recipe import SetRecipe
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """A data set and what the detector sees in it. told: in words, for the record."""
-    dataset: Dataset
+    """A data set, or several as one, and what the detector sees in it. told: in words, for the record."""
+    dataset: Dataset | JoinedDataset
     detected: DetectedHands
     told: str
+
+
+def given_sets(texts: Sequence[str], threads: int, progress: bool = True) -> TrainingSet:
+    """The sets that these texts say, see given_set, as one."""
+    parts = [given_set(text, threads, progress) for text in texts]
+    if len(parts) == 1:
+        return parts[0]
+    return TrainingSet(JoinedDataset([part.dataset for part in parts]),
+                       DetectedHands.joined([part.detected for part in parts]), '; '.join(part.told for part in parts))
 
 
 def given_set(text: str, threads: int, progress: bool = True) -> TrainingSet:
@@ -57,8 +68,10 @@ def synthetic_set(recipe: SetRecipe, workers: int, progress: bool = True) -> Tra
                        f'{recipe.samples} synthetic samples of {recipe.views} views, seed {recipe.seed}')
 
 
-def set_name(dataset: Dataset) -> str:
+def set_name(dataset: Dataset | JoinedDataset) -> str:
     """What is kept of a set is kept under this name: of its place, its size and when it was made."""
+    if isinstance(dataset, JoinedDataset):
+        return hashlib.sha256(' '.join(set_name(part) for part in dataset.parts).encode()).hexdigest()[:16]
     text = f'{dataset.NAME} {dataset.root.resolve()} {dataset.split} {len(dataset)} {os.stat(dataset.root).st_mtime_ns}'
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
