@@ -75,7 +75,7 @@ def _mono_nodes(settings: RunSettings):
     pipeline = settings.pipeline
     model = _model_parameters(pipeline, settings.detector)
     hands = {'max_hands': str(pipeline.max_hands)}
-    weights = {'weights_dir': pipeline.weights_dir}
+    weights = _weights_parameters(pipeline)
     parameters = {
         'keypoint_node': {'mode': pipeline.mode, 'backend': settings.detector,
                           'min_detection_score': str(pipeline.min_detection_score), **hands},
@@ -101,7 +101,7 @@ def stereo_parameters(pipeline: StereoSettings, detector: str) -> dict[str, dict
     if pipeline.tailor != 'none':
         raise ValueError(f'tailor: {pipeline.tailor!r}, expected none: no node refines the single views of a pair')
     model, hands = _model_parameters(pipeline, detector), {'max_hands': str(pipeline.max_hands)}
-    weights = {'weights_dir': pipeline.weights_dir}
+    weights = _weights_parameters(pipeline)
     mesh = {**model, 'estimator': pipeline.estimator, **weights, 'projection': 'perspective'}
     return {
         'stereo_keypoint_node': {'backend': detector, **hands, 'track_gap_s': str(pipeline.max_gap_s),
@@ -117,6 +117,11 @@ def stereo_parameters(pipeline: StereoSettings, detector: str) -> dict[str, dict
 def _model_parameters(pipeline: MonoSettings | StereoSettings, detector: str) -> dict[str, str]:
     return {'model': pipeline.model, 'offsets': pipeline.offsets,
             'detector': 'truth' if detector in TRUE_DETECTORS else 'mediapipe'}
+
+
+def _weights_parameters(pipeline: MonoSettings | StereoSettings) -> dict[str, str]:
+    """An empty value on a node's command line is none, and refused."""
+    return {'weights_dir': pipeline.weights_dir} if pipeline.weights_dir else {}
 
 
 def _write_stereo_keypoints(recording: StereoRecording, detector, most: int | None, path: Path) -> None:
