@@ -11,7 +11,7 @@ from hand_recon_ros.detection.offsets import load_offsets
 from hand_recon_ros.detection.paired_detectors import PairedDetectors
 from hand_recon_ros.detection.registry import build_detector, build_stereo_detector, chosen_backend
 from hand_recon_ros.detection.tracking import HandTracker
-from hand_recon_ros.estimation.names import WITH_FEATURES
+from hand_recon_ros.estimation.names import AUTO, WITH_FEATURES
 from hand_recon_ros.estimation.registry import build_estimator, chosen_estimator
 from hand_recon_ros.estimation.rehearsal import rehearse
 from hand_recon_ros.fusion import rehearsal
@@ -34,10 +34,10 @@ def _exchanged(detector, other):
     return other
 
 
-def _choose_estimator(settings) -> None:
-    """Puts the name of the estimator that 'auto' stands for in its place."""
+def _chosen(settings: MonoSettings | StereoSettings) -> str:
+    """The estimator that the settings' name stands for; ValueError for an unknown one."""
     model = settings.model if settings.model in BUILT_IN else load_hand_model(settings.model).name
-    object.__setattr__(settings, 'estimator', chosen_estimator(settings.estimator, model, settings.weights_dir))
+    return chosen_estimator(settings.estimator, model, settings.weights_dir)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class MonoSettings:
     """What the mono pipeline is made of; the same names as the nodes' parameters.
 
     mode: 'video' follows hands from frame to frame, 'image' looks at each image anew and harder.
-    estimator: 'auto' is replaced by what it stands for. tailor: 'gauss_newton', 'adam' or 'none'. offsets: 'real',
+    estimator: see estimation.names. tailor: 'gauss_newton', 'adam' or 'none'. offsets: 'real',
     'synthetic', 'none' or a table's path. weights_dir: a folder of one's own weights, see weights.files.
     """
     mode: str = 'video'
@@ -57,13 +57,15 @@ class MonoSettings:
     min_detection_score: float = 0.5
     weights_dir: str = ''
 
-    def __post_init__(self):
-        _choose_estimator(self)
+    @property
+    def chosen_estimator(self) -> str:
+        """The estimator that its name stands for; ValueError for an unknown one."""
+        return _chosen(self)
 
     @property
     def method(self) -> str:
         """How the meshes are made, in the words of the nodes' messages."""
-        return self.estimator if self.tailor == 'none' else f'{self.estimator}+{self.tailor}'
+        return self.chosen_estimator + ('' if self.tailor == 'none' else f'+{self.tailor}')
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class MonoPipeline:
         self._detector = detector or MediaPipeDetector(mode=settings.mode, max_hands=settings.max_hands,
                                                        min_detection_score=settings.min_detection_score)
         self._tracker = HandTracker()
-        self._estimator = build_estimator(settings.estimator, self.model, offsets, weights_dir=settings.weights_dir)
+        self._estimator = build_estimator(settings.chosen_estimator, self.model, offsets, weights_dir=settings.weights_dir)
         rehearse(self._estimator, self.model, self._detector.name)      # the first frame is not to compile anything
         self._tailor = None
         if settings.tailor != 'none':
@@ -141,13 +143,24 @@ class StereoSettings:
     disparity_budget_ms: float = 40.0
     weights_dir: str = ''
 
-    def __post_init__(self):
-        _choose_estimator(self)
+    @property
+    def chosen_estimator(self) -> str:
+        """The estimator that its name stands for: with method weights, auto is the one whose features it weighs.
+
+        ValueError for an unknown one, or one that the method has no use for.
+        """
+        if self.fusion != 'weights':
+            return _chosen(self)
+        chosen = WITH_FEATURES[0] if self.estimator == AUTO else _chosen(self)
+        if chosen not in WITH_FEATURES:
+            raise ValueError(f'estimator: {chosen!r}, expected {" or ".join(WITH_FEATURES)}, whose features fusion weights '
+                             'weighs')
+        return chosen
 
     @property
     def method(self) -> str:
         """How the meshes are made, in the words of the nodes' messages."""
-        return '+'.join([self.estimator] + ([] if self.tailor == 'none' else [self.tailor]) + [self.fusion]
+        return '+'.join([self.chosen_estimator] + ([] if self.tailor == 'none' else [self.tailor]) + [self.fusion]
                         + (['disparity'] if self.disparity else []))
 
     @property
@@ -181,11 +194,8 @@ class StereoPipeline:
         self.model = load_hand_model(settings.model)
         self._detector = detector or _stereo_detector(rig, settings)
         self.offsets_m = load_offsets(self._detector.name, settings.offsets).offsets_m
-        self._estimator = build_estimator(settings.estimator, self.model, self.offsets_m,
+        self._estimator = build_estimator(settings.chosen_estimator, self.model, self.offsets_m,
                                           weights_dir=settings.weights_dir)
-        if settings.fusion == 'weights' and settings.estimator not in WITH_FEATURES:
-            raise ValueError(f'fusion: weights weighs the features of {WITH_FEATURES[0]}, expected that estimator '
-                             f'instead of {settings.estimator!r}')
         self._tailor = None
         if settings.tailor != 'none':
             self._tailor = Tailor(self.model, self.offsets_m, solver=settings.tailor, max_hands=settings.max_hands)

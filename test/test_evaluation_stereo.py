@@ -42,8 +42,9 @@ def test_1_px_of_noise_leaves_millimetres_beside_plain_triangulation(desk, fusio
 
 
 def test_weights_ask_for_the_estimator_whose_features_they_weigh(desk):
-    with pytest.raises(ValueError, match="fusion: weights weighs the features of handnet, .* instead of 'iknet'"):
-        judged(*desk, 'weights')
+    assert StereoSettings(fusion='weights').method == 'handnet+weights'
+    with pytest.raises(ValueError, match="estimator: 'iknet', expected handnet, whose features fusion weights weighs"):
+        judged(*desk, 'weights', estimator='iknet')
 
 
 def test_a_wide_pair_with_distortion_and_exact_points():

@@ -145,9 +145,6 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError(f'--disparity: with --fusion {args.fusion}, expected joint')
     if args.disparity and args.through_nodes and args.detector.startswith('truth'):
         raise ValueError(f'--disparity: with --detector {args.detector} --through-nodes, where no images are played')
-    if args.estimator in FROM_IMAGE and args.through_nodes and args.detector.startswith('truth'):
-        raise ValueError(f'--estimator {args.estimator}: with --detector {args.detector} --through-nodes, where no images '
-                         'are played')
     if args.disparity_budget_ms <= 0 or args.disparity_budget_ms > 1000:
         raise ValueError(f'--disparity-budget-ms: {args.disparity_budget_ms}, expected above 0 and at most 1000')
     if args.through_nodes and args.ray:
@@ -197,6 +194,9 @@ def _settings(args: argparse.Namespace, offsets: str):
     else:
         pipeline = StereoSettings(fusion=args.fusion, tailor=args.tailor or 'none', disparity=args.disparity,
                                   disparity_budget_ms=args.disparity_budget_ms, **common)
+    if pipeline.chosen_estimator in FROM_IMAGE and args.through_nodes and not known:
+        raise ValueError(f'--estimator {pipeline.chosen_estimator}: with --detector {args.detector} --through-nodes, where no '
+                         'images are played')
     return RunSettings(pipeline, args.detector, args.noise_px, args.seed)
 
 

@@ -80,7 +80,7 @@ def _mono_nodes(settings: RunSettings):
         'keypoint_node': {'mode': pipeline.mode, 'backend': settings.detector,
                           'min_detection_score': str(pipeline.min_detection_score), **hands},
         # Without its camera a hand would be placed by guess, in silence.
-        'mesh_node': {**model, 'estimator': pipeline.estimator, **weights, 'projection': 'perspective'},
+        'mesh_node': {**model, 'estimator': pipeline.chosen_estimator, **weights, 'projection': 'perspective'},
         'tailor_node': {**model, 'solver': pipeline.tailor, **hands}}
     if settings.detector in TRUE_DETECTORS:
         del parameters['keypoint_node']
@@ -102,7 +102,7 @@ def stereo_parameters(pipeline: StereoSettings, detector: str) -> dict[str, dict
         raise ValueError(f'tailor: {pipeline.tailor!r}, expected none: no node refines the single views of a pair')
     model, hands = _model_parameters(pipeline, detector), {'max_hands': str(pipeline.max_hands)}
     weights = _weights_parameters(pipeline)
-    mesh = {**model, 'estimator': pipeline.estimator, **weights, 'projection': 'perspective'}
+    mesh = {**model, 'estimator': pipeline.chosen_estimator, **weights, 'projection': 'perspective'}
     return {
         'stereo_keypoint_node': {'backend': detector, **hands, 'track_gap_s': str(pipeline.max_gap_s),
                                  'min_detection_score': str(pipeline.min_detection_score)},
