@@ -6,7 +6,8 @@ RUNS=${1:-runs}
 train() { .venv/bin/hand-recon train "$@" --config small --threads 1; }
 
 train detnet --out "$RUNS/detnet"
-train iknet --out "$RUNS/iknet"          # learns from the shipped DetNet's points; --override detnet=FILE: from another's
+train iknet --out "$RUNS/iknet"
+train iknet --out "$RUNS/iknet_detnet" --override detnet=detnet     # the shipped DetNet, or the path of another
 for stage in image keypoint fusion segmentation finalize synthetic_adaption stereo; do
     train handnet --stage $stage --out "$RUNS/handnet"
 done

@@ -80,7 +80,7 @@ def test_times_and_cards(held_out):
     assert times['network, DetNet']['paper_ms'] == 8.9 and times['whole estimate, iknet']['ours_ms'] > 0
     assert max(row.get('relative_difference', 0) for row in times.values()) < 1e-2
     cards = {row['case']: row for row in card_rows()}
-    assert {'weights, detnet', 'weights, handnet', 'weights, iknet', 'weights, stereo_weights'} == set(cards)
+    assert {f'weights, {name}' for name in ('detnet', 'handnet', 'iknet', 'iknet_detnet', 'stereo_weights')} == set(cards)
     assert sum(row['size_mb'] for row in cards.values()) < 60
     assert all(row['command'].startswith('hand-recon train ') and row['hours'] > 0 for row in cards.values())
 

@@ -53,7 +53,7 @@ class Killed(Exception):
 
 def test_a_killed_run_goes_on_exactly_where_it_was(tmp_path, model, hands, seen):
     def task():
-        return IkTask(model, hands, 32, seen=seen, seen_held_out={'': seen, 'other_': seen})
+        return IkTask(model, hands, 32, seen=seen, seen_held_out=seen)
     whole = fit(task(), SCHEDULE, tmp_path / 'whole', progress=False)
     broken, last = task(), 7
     losses = broken.losses

@@ -12,9 +12,11 @@ class IkNetEstimator(PointsEstimator):
     """Poses as motion capture and the detector's own errors taught them."""
     name = 'iknet'
 
-    def __init__(self, model: HandModel, offsets_m=None, shape_from: str = 'mean', weights_dir: str = ''):
-        """As PointsEstimator. weights_dir: a folder of one's own weights, see weights.files."""
-        self._weights = own_or_shipped('iknet', weights_dir)
+    def __init__(self, model: HandModel, offsets_m=None, shape_from: str = 'mean', weights_dir: str = '',
+                 weights: str = 'iknet'):
+        """As PointsEstimator. weights_dir: a folder of one's own weights, see weights.files. weights: their name, by whose
+        points they were learned from."""
+        self._weights = own_or_shipped(weights, weights_dir)
         super().__init__(model, offsets_m, shape_from)
 
     def build_kinematics(self, model: HandModel, skeleton: Skeleton) -> Kinematics:

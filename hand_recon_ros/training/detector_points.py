@@ -55,11 +55,6 @@ class DetectorPoints:
         return DetectorPoints(*(getattr(self, name)[rows] for name in _FIELDS))
 
     @classmethod
-    def joined(cls, parts: list[DetectorPoints]) -> DetectorPoints:
-        """All rows of several."""
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS))
-
-    @classmethod
     def load(cls, path: Path | str) -> DetectorPoints:
         """From save's file; ValueError names the file and what is wrong."""
         try:

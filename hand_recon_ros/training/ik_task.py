@@ -29,19 +29,17 @@ class IkTask:
     name, figure = 'iknet', 'error_mm'
 
     def __init__(self, model: HandModel, hands: MotionCapture, width: int = 1024, weights: IkWeights = IkWeights(),
-                 seen: DetectorPoints | None = None, seen_held_out: Mapping[str, DetectorPoints] | None = None,
+                 seen: DetectorPoints | None = None, seen_held_out: DetectorPoints | None = None,
                  seen_share: float = 0.5, mean_rest: float = 0.5, seen_rotations: bool = True, seed: int = 0):
-        """seen_held_out: by what their figures' names begin with; '' for those by which weights are chosen. seen_share: of
-        each batch, taken from `seen`. mean_rest: share of those given with the mean hand's rest, as
-        of a person of whom nothing is known. seen_rotations: whether those learn from their true rotations."""
+        """seen_share: of each batch, taken from `seen`. mean_rest: share of those given with the mean hand's rest, as of
+        a person of whom nothing is known. seen_rotations: whether those learn from their true rotations."""
         for name, value in (('seen_share', seen_share), ('mean_rest', mean_rest)):
             if not 0 <= value <= 1:
                 raise ValueError(f'{name}: {value!r}, expected 0 to 1')
         torch.manual_seed(seed)
         self.network, self._hands, self._weights, self._seed = IkNet(width), hands, weights, seed
         self._kinematics = LandmarkKinematics(model)
-        self._seen = None if seen is None else seen.tensors()
-        self._held_out = {name: points.tensors() for name, points in (seen_held_out or {}).items()}
+        self._seen, self._held_out = (None if each is None else each.tensors() for each in (seen, seen_held_out))
         self._share = 0.0 if seen is None else seen_share
         self._mean_rest, self._seen_rotations = mean_rest, seen_rotations
         self._settings = {'model': model.name, 'width': width, 'weights': dataclasses.asdict(weights),
@@ -91,15 +89,13 @@ class IkTask:
         unit = torch.nn.functional.normalize(raw, dim=-1)
         real = (unit * matrix_to_quaternion(hands.world[:, list(KEYPOINT_JOINTS)])).sum(-1).abs().clamp(max=1)
         figures['rotation_deg'] = float(torch.rad2deg(2 * torch.acos(real)).mean())
-        if not self._held_out:
+        if self._held_out is None:
             return {**figures, 'error_mm': figures['exact_mm']}
-        for prefix, held_out in self._held_out.items():
-            points, truth, rest, shape = (held_out[name].to(self._device) for name in ('points', 'truth', 'rest', 'shape'))
-            carried = self._offsets(rest, shape)
-            told = self._kinematics.rest(torch.zeros_like(shape), carried)
-            posed = self._posed(self.network(ik_inputs(points, told)).float(), shape, carried)
-            figures |= {f'{prefix}input_mm': _error_mm(points, truth), f'{prefix}error_mm': _error_mm(posed, truth)}
-        return figures
+        points, truth, rest, shape = (self._held_out[name].to(self._device) for name in ('points', 'truth', 'rest', 'shape'))
+        carried = self._offsets(rest, shape)
+        told = self._kinematics.rest(torch.zeros_like(shape), carried)
+        posed = self._posed(self.network(ik_inputs(points, told)).float(), shape, carried)
+        return {**figures, 'input_mm': _error_mm(points, truth), 'error_mm': _error_mm(posed, truth)}
 
     def _posed(self, raw, shape, offsets):
         return self._kinematics(quaternion_to_matrix(raw)[:, list(JOINT_KEYPOINTS)], shape, offsets)

@@ -39,7 +39,7 @@ class DataRecipe:
 @dataclass(frozen=True)
 class IkRecipe:
     """IKNet: see training.ik_task for the meaning of each. detnet: weights of a DetNet whose points are learned from
-    beside the detector's, '' for none."""
+    in place of the detector's, '' for the detector's."""
     schedule: Schedule
     data: DataRecipe
     width: int = 1024

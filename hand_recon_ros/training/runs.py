@@ -16,7 +16,7 @@ from hand_recon_ros.networks.det_net import DetNet
 from hand_recon_ros.networks.hand_net import HandNet
 from hand_recon_ros.training.checkpoint import BEST, RunFolder, best_weights
 from hand_recon_ros.training.det_task import DetTask
-from hand_recon_ros.training.detector_points import DetectorPoints, detector_points
+from hand_recon_ros.training.detector_points import detector_points
 from hand_recon_ros.training.fit import Fitted, fit
 from hand_recon_ros.training.hand_batches import HandBatches
 from hand_recon_ros.training.hand_labels import LabelModel
@@ -65,21 +65,20 @@ def train_iknet(options: RunOptions) -> Ended:
     recipe = load_recipe(IkRecipe, recipe_path('iknet', options.config), options.overrides)
     told = LabelModel.load(options.model)
     training, held_out = _sets(options, recipe.data)
-    tables = [load_offsets('mediapipe', name).offsets_m for name in (SYNTHETIC_TABLE, REAL_TABLE)]
-    seen = detector_points(training.dataset, training.detected, told, tables[0])
-    seen_held_out = {'': detector_points(held_out.dataset, held_out.detected, told, tables[0])}
     if recipe.detnet:
         # DetNet's points are the model's own keypoints: no offsets.
-        tables.append(np.zeros((21, 3)))
-        read, seen_held_out['detnet_'] = (
-            detector_points(each.dataset, reread(each, told.model, recipe.detnet), told, tables[-1])
-            for each in (training, held_out))
-        seen = DetectorPoints.joined([seen, read])
+        tables, whose = [np.zeros((21, 3))], 'DetNet'
+        read = [reread(each, told.model, recipe.detnet) for each in (training, held_out)]
+    else:
+        tables, whose = [load_offsets('mediapipe', name).offsets_m for name in (SYNTHETIC_TABLE, REAL_TABLE)], 'MediaPipe'
+        read = [training.detected, held_out.detected]
+    seen, seen_held_out = (detector_points(each.dataset, points, told, tables[0])
+                           for each, points in zip((training, held_out), read))
     task = IkTask(told.model, MotionCapture(told.model, tables, recipe.hands, progress=True), recipe.width,
                   recipe.weights, seen, seen_held_out, recipe.seen_share, recipe.mean_rest, recipe.seen_rotations,
                   recipe.seed)
     return _ended(options, task, recipe.schedule, options.out, 'iknet', {'width': recipe.width}, training,
-                  "21 points of a right hand, metres, and the same at rest")
+                  f"{whose}'s 21 points of a right hand, metres, and the same at rest")
 
 
 def train_detnet(options: RunOptions) -> Ended:
