@@ -62,7 +62,7 @@ def test_a_hand_in_the_mirror_is_the_other_hand(kind, model, hands):
         one, other = estimator.estimate(frame, keypoints), estimator.estimate(*mirrored(frame, keypoints))
         # The crops are the same to a 32nd of a pixel; the highest cell of a heat map may then be its neighbour.
         apart = np.linalg.norm(other.joints_m * [-1, 1, 1] - one.joints_m, axis=1)
-        assert apart.mean() < 0.008 and aligned_mm(other.joints_m * [-1, 1, 1], one.joints_m).mean() < 3
+        assert apart.mean() < 0.02 and aligned_mm(other.joints_m * [-1, 1, 1], one.joints_m).mean() < 3
         assert other.handedness != one.handedness
 
 
