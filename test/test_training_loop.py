@@ -128,15 +128,11 @@ def test_perfect_detections_are_the_truth(model, seen):
     assert np.linalg.norm(sizes[:, None, None] * points - truth, axis=-1).mean() < 0.012
 
 
-def test_detector_points_are_stored_whole(tmp_path, seen):
-    seen.save(tmp_path / 'points.npz')
-    again = DetectorPoints.load(tmp_path / 'points.npz')
-    assert len(again.part([0, 1])) == 2 and (again.world == seen.world).all()
+def test_detector_points_know_their_shapes(seen):
+    part = seen.part([0, 1])
+    assert len(part) == 2 and (part.world == seen.world[:2]).all()
     with pytest.raises(ValueError, match='points: shape'):
         DetectorPoints(seen.points[:, :20], seen.truth, seen.rest, seen.shape, seen.world)
-    (tmp_path / 'bad.npz').write_bytes(b'x')
-    with pytest.raises(ValueError, match='bad.npz.*expected an .npz of detector points'):
-        DetectorPoints.load(tmp_path / 'bad.npz')
 
 
 def test_rotation_losses_know_both_signs_of_a_quaternion():

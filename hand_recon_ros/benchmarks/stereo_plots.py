@@ -5,11 +5,9 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from hand_recon_ros.benchmarks.covered_camera import PHASES, Sight
-from hand_recon_ros.evaluation.plots import COLOURS, DPI, INK, STYLE
+from hand_recon_ros.evaluation.plots import COLOURS, INK, STYLE, canvas, save_figure
 
 LINES = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')     # Okabe & Ito 2008
 
@@ -17,7 +15,7 @@ LINES = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000
 def draw_methods(rows: list[dict], title: str, path: Path) -> None:
     """Bars of mean and 95th percentile of the camera-space error of each case."""
     with matplotlib.rc_context(STYLE):
-        figure = _figure((7.2, 0.6 + 0.5 * len(rows)))
+        figure = canvas(7.2, 0.6 + 0.5 * len(rows))
         axes = figure.add_subplot()
         places = np.arange(len(rows))[::-1]
         means, highs = ([row[key] for row in rows] for key in ('cs_mpjpe_mm', 'cs_mpjpe_p95_mm'))
@@ -31,13 +29,13 @@ def draw_methods(rows: list[dict], title: str, path: Path) -> None:
         axes.set_xlabel('camera-space error, mm')
         axes.set_title(title)
         axes.legend(loc='lower right')
-        _save(figure, path)
+        save_figure(figure, path)
 
 
 def draw_baselines(baselines_mm: list[float], errors_mm: dict[str, list[float]], title: str, path: Path) -> None:
     """Error over the distance of the cameras, one line a method."""
     with matplotlib.rc_context(STYLE):
-        figure = _figure((7.2, 4.8))
+        figure = canvas(7.2, 4.8)
         axes = figure.add_subplot()
         for (name, errors), colour in zip(errors_mm.items(), LINES):
             axes.plot(baselines_mm, errors, 'o-', color=colour, label=name)
@@ -47,13 +45,13 @@ def draw_baselines(baselines_mm: list[float], errors_mm: dict[str, list[float]],
         axes.set_ylabel('camera-space error, mm')
         axes.set_title(title)
         axes.legend()
-        _save(figure, path)
+        save_figure(figure, path)
 
 
 def draw_covered(found: list[Sight], title: str, path: Path) -> None:
     """Error and stated deviation of every hand over time; a track's id beside its first point and each change."""
     with matplotlib.rc_context(STYLE):
-        figure = _figure((10.0, 4.6))
+        figure = canvas(10.0, 4.6)
         axes = figure.add_subplot()
         top = 1.15 * max(max(sight.error_mm, sight.std_mm) for sight in found)
         start = 0.0
@@ -82,15 +80,4 @@ def draw_covered(found: list[Sight], title: str, path: Path) -> None:
         axes.set_ylabel('mm (deviation: of a joint along one axis)')
         axes.set_title(title)
         axes.legend(loc='upper center', bbox_to_anchor=(0.5, -0.12), ncols=4)
-        _save(figure, path)
-
-
-def _figure(size: tuple[float, float]) -> Figure:
-    figure = Figure(size, dpi=DPI, layout='constrained')
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure: Figure, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+        save_figure(figure, path)

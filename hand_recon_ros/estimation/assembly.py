@@ -24,6 +24,12 @@ def assemble(frame: Frame, skeleton: Skeleton, hand: JaxHand, keypoints: HandKey
                           shape, identity)
 
 
+def check_identity(identity: HandIdentity | None, model_name: str) -> None:
+    """ValueError for the identity of another hand model."""
+    if identity is not None and identity.model != model_name:
+        raise ValueError(f'identity {identity.name!r}: for model {identity.model!r}, expected {model_name!r}')
+
+
 def posed_estimate(frame: Frame, model_name: str, keypoints: HandKeypoints, posed: PosedHand, shape,
                    identity: HandIdentity | None) -> HandEstimate:
     """assemble() of a hand that is posed already, of shape (B,)."""

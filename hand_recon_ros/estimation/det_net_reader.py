@@ -23,9 +23,7 @@ class DetNetReader:
 
     def __init__(self, model: HandModel, weights: str | Path = 'detnet', backend: str = 'auto'):
         """backend: of weights.compiled. ValueError when the weights are of another model."""
-        network, card = load_weights(weights, 'detnet')
-        if card.model != model.name:
-            raise ValueError(f'weights {weights}: for model {card.model!r}, expected {model.name!r}')
+        network, card = load_weights(weights, 'detnet', model.name)
         self._size = card.crop_px
         rest = np.asarray(rest_landmarks(build_skeleton(model)))
         self._bone_m = float(np.linalg.norm(rest[WRIST] - rest[ROOT]))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hand_recon_ros.estimation.assembly import posed_estimate
+from hand_recon_ros.estimation.assembly import check_identity, posed_estimate
 from hand_recon_ros.estimation.hand_crop import HandCrop, network_image
 from hand_recon_ros.estimation.posing import MIRRORS, PosedHand, posed_in_view, within_limits
 from hand_recon_ros.estimation.viewing import nominal_camera, sight_of
@@ -39,10 +39,7 @@ class HandNetEstimator:
                  weights_dir: str = ''):
         """offsets_m: (21, 3) landmark offsets of the detector. backend: of weights.compiled. weights_dir: a folder of one's
         own weights, see weights.files. ValueError when the weights are of another model."""
-        weights = own_or_shipped('handnet', weights_dir)
-        network, card = load_weights(weights, 'handnet')
-        if card.model != model.name:
-            raise ValueError(f'weights {weights}: for model {card.model!r}, expected {model.name!r}')
+        network, card = load_weights(own_or_shipped('handnet', weights_dir), 'handnet', model.name)
         size = card.crop_px
         self._size, self._masks, self._model = size, masks, model
         examples = np.zeros((1, 3, size, size), np.float32), np.zeros((1, 21, 2), np.float32)
@@ -55,8 +52,7 @@ class HandNetEstimator:
         network's. ValueError without an image, for keypoints in one place, or an identity of another model."""
         if frame.image is None:
             raise ValueError('frame.image: none, expected the image that the hand was detected in')
-        if identity is not None and identity.model != self._model.name:
-            raise ValueError(f'identity {identity.name!r}: for model {identity.model!r}, expected {self._model.name!r}')
+        check_identity(identity, self._model.name)
         camera = frame.camera or nominal_camera(frame.width, frame.height)
         mirrored = keypoints.handedness == 'left'
         crop = HandCrop.around(keypoints.points_px, mirrored, camera, self._size)

@@ -25,9 +25,7 @@ class LearnedKinematics:
     def __init__(self, skeleton: Skeleton, model_name: str, weights: str | Path = 'iknet', limited: bool = True):
         """skeleton: of a model with a detector's landmark offsets. limited: False for the network's angles as they are.
         ValueError when the weights are of another model."""
-        arrays, card = read_weights(weights, 'iknet')
-        if card.model != model_name:
-            raise ValueError(f'weights {weights}: for model {card.model!r}, expected {model_name!r}')
+        arrays, _ = read_weights(weights, 'iknet', model_name)
         self._rest, self._rest_dirs = rest_landmarks(skeleton), landmark_shape_dirs(skeleton)
         self._axes, self._layers, self._limited = skeleton.axes, folded_layers(arrays), limited
 

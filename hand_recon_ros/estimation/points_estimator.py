@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hand_recon_ros.estimation.assembly import posed_estimate
+from hand_recon_ros.estimation.assembly import check_identity, posed_estimate
 from hand_recon_ros.estimation.bone_shape import BoneShape
 from hand_recon_ros.estimation.inverse_kinematics import PALM
 from hand_recon_ros.estimation.posing import MIRRORS, PosedHand, posed_in_view
@@ -63,8 +63,7 @@ class PointsEstimator(ABC):
         """
         if keypoints.points_m is None:
             raise ValueError(f'points_m: missing, expected the 3D points of detector {keypoints.detector!r}')
-        if identity is not None and identity.model != self._model.name:
-            raise ValueError(f'identity {identity.name!r}: for model {identity.model!r}, expected {self._model.name!r}')
+        check_identity(identity, self._model.name)
         weak = frame.camera is None
         camera = nominal_camera(frame.width, frame.height) if weak else frame.camera
         image_points, _, middle = sight_of(keypoints, camera)

@@ -4,17 +4,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from hand_recon_ros.evaluation.plots import DPI, STYLE
+from hand_recon_ros.evaluation.plots import STYLE, canvas, save_figure
 
 
 def draw_curves(history: list[dict[str, float]], title: str, path: Path | str) -> None:
     """Losses of the training steps at the left, figures of the validations at the right, over steps."""
     with matplotlib.rc_context(STYLE):
-        figure = Figure((11.0, 4.0), layout='constrained')
-        FigureCanvasAgg(figure)
+        figure = canvas(11.0, 4.0)
         left, right = figure.subplots(1, 2)
         for name in [name for name in history[-1] if name != 'step'] if history else []:
             at = [(line['step'], line[name]) for line in history if name in line]
@@ -25,4 +22,4 @@ def draw_curves(history: list[dict[str, float]], title: str, path: Path | str) -
             axis.set_title(f'{title}: {what}')
             if axis.lines:
                 axis.legend()
-        figure.savefig(path, dpi=DPI)
+        save_figure(figure, Path(path))

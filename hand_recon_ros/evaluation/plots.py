@@ -51,7 +51,7 @@ def draw_plots(frames: list[FrameRecord], folder: Path) -> dict[str, Path]:
     files = {}
     for name, draw in drawings.items():
         with matplotlib.rc_context(STYLE):
-            files[name] = _save(draw(), folder / f'{name}.png')
+            files[name] = save_figure(draw(), folder / f'{name}.png')
     return files
 
 
@@ -76,12 +76,12 @@ def draw_joint_curves(errors_mm: dict[str, np.ndarray], title: str, path: Path |
         axes.set(xlim=(0, 50), ylim=(0, 101), xlabel='distance from the true joint, mm', ylabel='joints within, %',
                  title=title)
         axes.legend(loc='lower right', fontsize=8)
-        _save(figure, Path(path))
+        save_figure(figure, Path(path))
 
 
 def joint_figure(hands) -> Figure:
     """Mean error of each joint, its 95th percentile as a line, two scales: aligned and root-relative, camera space."""
-    figure = _canvas(10.5, 4.6)
+    figure = canvas(10.5, 4.6)
     left, right = figure.subplots(1, 2, sharey=True)
     rows = np.arange(len(KEYPOINT_NAMES))
     for axes, spaces in ((left, SPACES[:2]), (right, SPACES[2:])):
@@ -104,7 +104,7 @@ def joint_figure(hands) -> Figure:
 
 def depth_figure(depth: Breakdown) -> Figure:
     """Errors of hands over the depth of the wrist, and below the recall there."""
-    figure = _canvas(*SINGLE)
+    figure = canvas(*SINGLE)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(5, 2))
     _draw_breakdown(upper, depth, SPACES, dots=True)
     upper.set(title='Error over depth', ylabel='mean error of a hand, mm')
@@ -127,7 +127,7 @@ def depth_figure(depth: Breakdown) -> Figure:
 
 def condition_figure(parts: list[Breakdown]) -> Figure:
     """Aligned and root-relative errors over view angle, hand length and score."""
-    figure = _canvas(3.7 * len(parts), 3.5)
+    figure = canvas(3.7 * len(parts), 3.5)
     for axes, part in zip(figure.subplots(1, len(parts), sharey=True), parts):
         _draw_breakdown(axes, part, SPACES[:2], dots=False)
         axes.ticklabel_format(axis='x', useOffset=False)
@@ -180,7 +180,8 @@ def _draw_breakdown(axes, part: Breakdown, spaces, dots: bool) -> None:
         axes.plot(part.centres, mean, 'o-', color=COLOURS[space], markersize=4, label=LABELS[space])
 
 
-def _canvas(width: float, height: float) -> Figure:
+def canvas(width: float, height: float) -> Figure:
+    """An empty figure of this size, inches, that no window belongs to."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout='constrained')
     FigureCanvasAgg(figure)
     return figure
@@ -188,11 +189,13 @@ def _canvas(width: float, height: float) -> Figure:
 
 @contextmanager
 def _figure():
-    figure = _canvas(*SINGLE)
+    figure = canvas(*SINGLE)
     yield figure, figure.subplots()
 
 
-def _save(figure: Figure, file: Path) -> Path:
+def save_figure(figure: Figure, file: Path) -> Path:
+    """Write a .png that appears only when it is whole, and its folder; its path."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix('.part.png')
     figure.savefig(part)
     part.replace(file)

@@ -27,10 +27,7 @@ class WeightsFusion:
 
     def __init__(self, model: HandModel, offsets_m=None, max_hands: int = 2, weights_dir: str = ''):
         """weights_dir: a folder of one's own weights, see weights.files. ValueError when they are of another model."""
-        weights = own_or_shipped('stereo_weights', weights_dir)
-        arrays, card = read_weights(weights, 'stereo_weights')
-        if card.model != model.name:
-            raise ValueError(f'weights {weights}: for model {card.model!r}, expected {model.name!r}')
+        arrays, _ = read_weights(own_or_shipped('stereo_weights', weights_dir), 'stereo_weights', model.name)
         self._weight, self._bias = (arrays[f'layer.{name}'].astype(np.float32) for name in ('weight', 'bias'))
         self._skeleton, self._hand = build_skeleton(model), JaxHand(model)
 

@@ -15,7 +15,7 @@ from hand_recon_ros.messages.stamps import to_ns
 from hand_recon_ros.msg import HandIdentity as HandIdentityMsg
 from hand_recon_ros.msg import HandIdentityArray, HandKeypointsArray, HandMeshArray
 from hand_recon_ros.nodes.calibration_goal import CalibrationGoal
-from hand_recon_ros.nodes.lifecycle import HandNode
+from hand_recon_ros.nodes.matching import MatchingNode
 from hand_recon_ros.nodes.model_settings import LATCHED, MODEL_SPECS, check_detector, load_model_and_offsets
 from hand_recon_ros.nodes.parameters import ParameterSpec
 from hand_recon_ros.nodes.rig_source import RIG_SPECS, SIDES, RigSource
@@ -24,7 +24,7 @@ from hand_recon_ros.srv import LoadIdentity, SaveIdentity
 from hand_recon_ros.types import Frame
 
 
-class IdentityNode(HandNode):
+class IdentityNode(MatchingNode):
     """Reads the hands only while somebody calibrates, or while several people's hands have to be told apart.
 
     One identity in use holds for all hands (hands/identity); of several, each holds for the tracks that are recognised
@@ -87,7 +87,6 @@ class IdentityNode(HandNode):
             self.destroy_service(service)
         self._action.destroy()
         self._offered, self._action = [], None
-        self._matcher.clear()
         return super().on_deactivate(state)
 
     def destroy_node(self):
@@ -193,11 +192,6 @@ class IdentityNode(HandNode):
         self._all.publish(identities_to_msg(identities, owners, stamp_ns))
 
     # The hands
-
-    def _on_part(self, name: str, message) -> None:
-        parts = self._matcher.add(name, to_ns(message.header.stamp), message)
-        if parts is not None:
-            self.worker.submit(parts)
 
     def process(self, parts) -> None:
         from hand_recon_ros.identity.fused_sights import fused_sights

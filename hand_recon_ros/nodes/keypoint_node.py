@@ -4,6 +4,7 @@ from __future__ import annotations
 import sys
 import time
 
+import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
 from hand_recon_ros.messages.hands import keypoints_to_msg
@@ -18,6 +19,18 @@ TRANSPORTS = {'raw': ('', Image, image_to_rgb), 'compressed': ('/compressed', Co
 DETECTORS = ('mediapipe',)
 BACKEND = ParameterSpec('backend', 'mediapipe', 'Who runs the detector\'s networks: openvino (fast), mediapipe (reference), '
                         'or auto: openvino where it is installed.', choices=('auto', 'openvino', 'mediapipe'))
+
+
+def rgb_of(seen: HandKeypointsArray, message, to_rgb, at: str = '') -> np.ndarray:
+    """(H, W, 3) RGB of the image that a message of keypoints was found in; ValueError where it is of another size.
+
+    to_rgb: of TRANSPORTS. at: what stands before both topics' names.
+    """
+    image = to_rgb(message)
+    if image.shape[:2] != (seen.image_height, seen.image_width):
+        raise ValueError(f'{at}image: {image.shape[1]} x {image.shape[0]}, expected {seen.image_width} x '
+                         f'{seen.image_height} as {at}hands/keypoints says')
+    return image
 
 
 class KeypointNode(HandNode):

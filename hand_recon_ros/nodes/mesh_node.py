@@ -7,6 +7,7 @@ import time
 from sensor_msgs.msg import CameraInfo, Image
 
 from hand_recon_ros.estimation.names import AUTO, CHOICES, FROM_IMAGE, WITH_FEATURES, WITH_MASKS
+from hand_recon_ros.estimation.painting import painted_masks
 from hand_recon_ros.messages.features import features_to_msg
 from hand_recon_ros.messages.hands import estimates_to_msg, msg_to_keypoints
 from hand_recon_ros.messages.images import mask_to_image
@@ -15,8 +16,8 @@ from hand_recon_ros.msg import HandFeatures, HandKeypointsArray, HandMeshArray
 from hand_recon_ros.msg import HandIdentity as HandIdentityMsg
 from hand_recon_ros.nodes.camera_source import RECTIFIED, CameraSource
 from hand_recon_ros.nodes.identity_source import IdentitySource
-from hand_recon_ros.nodes.keypoint_node import TRANSPORTS
-from hand_recon_ros.nodes.lifecycle import HandNode
+from hand_recon_ros.nodes.keypoint_node import TRANSPORTS, rgb_of
+from hand_recon_ros.nodes.matching import MatchingNode
 from hand_recon_ros.nodes.model_settings import (
     LATCHED, MODEL_SPECS, WEIGHTS_DIR, check_detector, load_model_and_offsets)
 from hand_recon_ros.nodes.parameters import ParameterSpec
@@ -24,7 +25,7 @@ from hand_recon_ros.nodes.synchronisation import StampMatcher
 from hand_recon_ros.types import Frame
 
 
-class MeshNode(HandNode):
+class MeshNode(MatchingNode):
     """One estimator, chosen by name, on each set of keypoints, and on the image they come from where it needs that."""
     specs = MODEL_SPECS + (
         ParameterSpec('estimator', AUTO, 'Estimator by name; auto: iknet where there are weights of it for the model, else '
@@ -79,22 +80,13 @@ class MeshNode(HandNode):
     def release(self) -> None:
         self._estimator = self._model = self._identity = None
 
-    def on_deactivate(self, state):
-        self._matcher.clear()
-        return super().on_deactivate(state)
-
-    def _on_part(self, name: str, message) -> None:
-        parts = self._matcher.add(name, to_ns(message.header.stamp), message)
-        if parts is not None:
-            self.worker.submit(parts)
-
     def process(self, parts) -> None:
         started, message = time.monotonic(), parts['keypoints']
         keypoints = msg_to_keypoints(message)
         check_detector(keypoints, self._detector)
         stamp_ns, frame_id = to_ns(message.header.stamp), message.header.frame_id
         camera = self._camera_of(message.image_width, message.image_height, frame_id)
-        image = self._image(parts) if 'image' in parts and keypoints else None
+        image = rgb_of(message, parts['image'], self._to_rgb) if 'image' in parts and keypoints else None
         frame = Frame(message.image_width, message.image_height, image, camera, stamp_ns, frame_id)
         estimates = [self._estimator.estimate(frame, hand, self._identity.identity) for hand in keypoints]
         took_s = time.monotonic() - started
@@ -103,17 +95,8 @@ class MeshNode(HandNode):
         if self._features is not None:
             self._features.publish(features_to_msg(estimates, self._estimator.name, stamp_ns, frame_id))
         if self._masks is not None:
-            from hand_recon_ros.estimation.painting import painted_masks
             self._masks.publish(mask_to_image(painted_masks(estimates, frame.width, frame.height), stamp_ns, frame_id))
         self.published(started, stamp_ns)
-
-    def _image(self, parts):
-        """RGB image of the keypoints' own size; ValueError where it is of another."""
-        message, image = parts['keypoints'], self._to_rgb(parts['image'])
-        if image.shape[:2] != (message.image_height, message.image_width):
-            raise ValueError(f'image: {image.shape[1]} x {image.shape[0]}, expected {message.image_width} x '
-                             f'{message.image_height} as hands/keypoints says')
-        return image
 
     def _camera_of(self, width: int, height: int, frame_id: str):
         """Camera of the image, or None for weak perspective; ValueError where a camera is needed and not usable."""

@@ -12,13 +12,13 @@ from hand_recon_ros.messages.stamps import to_ns
 from hand_recon_ros.msg import HandKeypointsArray, HandMeshArray
 from hand_recon_ros.nodes.camera_source import RECTIFIED, CameraSource
 from hand_recon_ros.nodes.keypoint_node import TRANSPORTS
-from hand_recon_ros.nodes.lifecycle import HandNode
+from hand_recon_ros.nodes.matching import MatchingNode
 from hand_recon_ros.nodes.parameters import ParameterSpec
 from hand_recon_ros.nodes.synchronisation import StampMatcher
 from hand_recon_ros.types import PERSPECTIVE, Frame
 
 
-class OverlayNode(HandNode):
+class OverlayNode(MatchingNode):
     """Draws the newest complete set of image, meshes and keypoints. Images wait undecoded until their meshes come."""
     depth = 1
     specs = (
@@ -54,11 +54,6 @@ class OverlayNode(HandNode):
 
     def release(self) -> None:
         self._renderer = None
-
-    def _on_part(self, name: str, message) -> None:
-        parts = self._matcher.add(name, to_ns(message.header.stamp), message)
-        if parts is not None:
-            self.worker.submit(parts)
 
     def process(self, parts) -> None:
         started = time.monotonic()

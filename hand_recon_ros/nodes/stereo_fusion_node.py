@@ -16,8 +16,8 @@ from hand_recon_ros.msg import HandIdentity as HandIdentityMsg
 from hand_recon_ros.msg import HandFeatures, HandIdentityArray, HandKeypointsArray, HandMeshArray
 from hand_recon_ros.nodes.identities_source import IdentitiesSource
 from hand_recon_ros.nodes.identity_source import IdentitySource
-from hand_recon_ros.nodes.keypoint_node import TRANSPORTS
-from hand_recon_ros.nodes.lifecycle import HandNode
+from hand_recon_ros.nodes.keypoint_node import TRANSPORTS, rgb_of
+from hand_recon_ros.nodes.matching import MatchingNode
 from hand_recon_ros.nodes.model_settings import LATCHED, MODEL_SPECS, WEIGHTS_DIR, check_detector, load_model_and_offsets
 from hand_recon_ros.nodes.parameters import ParameterSpec
 from hand_recon_ros.nodes.recent_images import RecentImages
@@ -30,7 +30,7 @@ from hand_recon_ros.types import WEAK_PERSPECTIVE, Frame
 WINDOW = 150
 
 
-class StereoFusionNode(HandNode):
+class StereoFusionNode(MatchingNode):
     """Runs a StereoFuser on what both views made of one instant; a hand that one view sees goes on from that view."""
     specs = MODEL_SPECS + RIG_SPECS + (WEIGHTS_DIR,) + (
         ParameterSpec('method', 'joint', 'joint fits both views at once; triangulation fits triangulated landmarks; '
@@ -112,15 +112,9 @@ class StereoFusionNode(HandNode):
         self._fuser = self._model = self._identity = self._identities = self._palms = None
 
     def on_deactivate(self, state):
-        self._matcher.clear()
         if self._images is not None:
             self._images.clear()
         return super().on_deactivate(state)
-
-    def _on_part(self, name: str, message) -> None:
-        parts = self._matcher.add(name, to_ns(message.header.stamp), message)
-        if parts is not None:
-            self.worker.submit(parts)
 
     def process(self, parts) -> None:
         started = time.monotonic()
@@ -194,11 +188,7 @@ class StereoFusionNode(HandNode):
         message = None if self._images is None else self._images.take(side, to_ns(seen.header.stamp))
         if message is None or not seen.hands:
             return None
-        image = self._to_rgb(message)
-        if image.shape[:2] != (seen.image_height, seen.image_width):
-            raise ValueError(f'{side}/image: {image.shape[1]} x {image.shape[0]}, expected {seen.image_width} x '
-                             f'{seen.image_height} as {side}/hands/keypoints says')
-        return image
+        return rgb_of(seen, message, self._to_rgb, f'{side}/')
 
     def _take_note(self, seen, fused) -> None:
         """Figures for diagnostics, and the residual's topic."""

@@ -15,8 +15,8 @@ from hand_recon_ros.msg import HandIdentity as HandIdentityMsg
 from hand_recon_ros.msg import HandKeypointsArray, HandMeshArray, HandTopology
 from hand_recon_ros.nodes.camera_source import RECTIFIED, CameraSource
 from hand_recon_ros.nodes.identity_source import IdentitySource
-from hand_recon_ros.nodes.lifecycle import HandNode
 from hand_recon_ros.nodes.markers import MarkerPainter
+from hand_recon_ros.nodes.matching import MatchingNode
 from hand_recon_ros.nodes.model_settings import (
     LATCHED, MODEL_SPECS, check_detector, load_model_and_offsets)
 from hand_recon_ros.nodes.parameters import ParameterSpec
@@ -26,7 +26,7 @@ from hand_recon_ros.srv import GetTopology
 from hand_recon_ros.types import WEAK_PERSPECTIVE, Frame
 
 
-class TailorNode(HandNode):
+class TailorNode(MatchingNode):
     """Refines the initial meshes against the keypoints of the same image; publishes what others are to use of them."""
     specs = MODEL_SPECS + (
         ParameterSpec('refine', True, 'False: the meshes are fitted already, as those of stereo_fusion_node, and only '
@@ -94,7 +94,6 @@ class TailorNode(HandNode):
 
     def on_deactivate(self, state):
         self.destroy_service(self._service)
-        self._matcher.clear()
         return super().on_deactivate(state)
 
     def _on_get_topology(self, request, response):
@@ -104,11 +103,6 @@ class TailorNode(HandNode):
         else:
             response.message = f'model: {request.model!r}, expected {self._topology.model!r}, the one in use'
         return response
-
-    def _on_part(self, name: str, message) -> None:
-        parts = self._matcher.add(name, to_ns(message.header.stamp), message)
-        if parts is not None:
-            self.worker.submit(parts)
 
     def process(self, parts) -> None:
         started = time.monotonic()

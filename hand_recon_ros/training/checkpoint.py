@@ -63,10 +63,6 @@ class RunFolder:
         """Keep the network's weights as the best so far."""
         self._store(BEST, network.state_dict())
 
-    def best(self) -> dict[str, torch.Tensor]:
-        """Weights of the best validation; ValueError before any."""
-        return best_weights(self.path)
-
     def note(self, step: int, figures: dict[str, float]) -> None:
         """Add a line of figures to the history."""
         with open(self.path / HISTORY, 'a', encoding='utf-8') as file:

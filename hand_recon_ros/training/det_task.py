@@ -8,10 +8,8 @@ import torch
 from hand_recon_ros.networks.det_net import DetNet, look_up
 from hand_recon_ros.networks.ik_encoding import ROOT
 from hand_recon_ros.training.det_losses import det_losses, normalised
-from hand_recon_ros.training.hand_batches import HandBatches, stacked
+from hand_recon_ros.training.hand_batches import HandBatches
 from hand_recon_ros.training.step_loader import StepLoader
-
-VALIDATION_BATCH = 64
 
 
 class DetTask:
@@ -47,9 +45,8 @@ class DetTask:
         """Errors of joints that are labelled: in the image, in percent of the crop's side, and about the middle knuckle, in
         millimetres of a hand of true size."""
         flat, deep = [], []
-        for first in range(0, self._held_out_crops, VALIDATION_BATCH):
-            numbers = range(first, min(first + VALIDATION_BATCH, self._held_out_crops))
-            batch = stacked([self._held_out.crop(n, n % self._held_out.views) for n in numbers]).to(self._device)
+        for batch in self._held_out.in_order(self._held_out_crops):
+            batch = batch.to(self._device)
             maps = self.network(batch.image)
             pixels, places, _ = look_up(maps)
             size, crop = maps.heat.shape[-1], batch.image.shape[-1]

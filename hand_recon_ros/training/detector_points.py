@@ -1,9 +1,7 @@
 """A detector's 3D points beside the true hand they belong to: "3DPosData" of Zhou et al. 2020, sec. 3.3."""
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -53,23 +51,6 @@ class DetectorPoints:
     def part(self, rows) -> DetectorPoints:
         """Only these rows."""
         return DetectorPoints(*(getattr(self, name)[rows] for name in _FIELDS))
-
-    @classmethod
-    def load(cls, path: Path | str) -> DetectorPoints:
-        """From save's file; ValueError names the file and what is wrong."""
-        try:
-            with np.load(path) as stored:
-                return cls(**{name: stored[name] for name in _FIELDS})
-        except (OSError, KeyError, ValueError) as error:
-            raise ValueError(f'{path}: {error}, expected an .npz of detector points') from error
-
-    def save(self, path: Path | str) -> None:
-        """To an .npz that appears only when it is whole."""
-        path = Path(path)
-        part = path.with_name(path.name + '.part')
-        with open(part, 'wb') as file:
-            np.savez_compressed(file, **{name: getattr(self, name) for name in _FIELDS})
-        os.replace(part, path)
 
 
 def detector_points(dataset: Dataset, detected: DetectedHands, told: LabelModel, offsets_m: np.ndarray,

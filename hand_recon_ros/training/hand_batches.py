@@ -1,6 +1,7 @@
 """Batches of labelled crops for the image networks: augmented, of right hands, every batch a function of seed and step."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -15,8 +16,11 @@ from hand_recon_ros.detection.crops import Crop
 from hand_recon_ros.estimation.hand_crop import HandCrop, network_image
 from hand_recon_ros.estimation.viewing import nominal_camera
 from hand_recon_ros.hand_model.mirroring import mirror_rotations
+from hand_recon_ros.training.bounds import check_not_negative
 from hand_recon_ros.training.detected_hands import DetectedHands
 from hand_recon_ros.training.hand_labels import LabelModel, hand_labels
+
+VALIDATION_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,7 @@ class Augmentation:
     garbage: float = 0.1
 
     def __post_init__(self):
-        for name, value in vars(self).items():
-            if not value >= 0:
-                raise ValueError(f'{name}: {value!r}, expected at least 0')
+        check_not_negative(self)
 
 
 class HandBatch(NamedTuple):
@@ -99,9 +101,15 @@ class HandBatches:
         to the right's."""
         return _stacked_pairs([self._pair(number, rng) for number, rng in self._drawn(step, size, rank)])
 
-    def numbered_pairs(self, numbers) -> tuple[HandBatch, HandBatch, torch.Tensor]:
-        """Pairs of these samples, as `pairs` has them."""
-        return _stacked_pairs([self._pair(number, None) for number in numbers])
+    def in_order(self, count: int) -> Iterator[HandBatch]:
+        """Crops of the first `count` samples, unaugmented, a view of each by turns, in batches to validate on."""
+        for numbers in _blocks(count):
+            yield stacked([self.crop(number, number % self.views) for number in numbers])
+
+    def pairs_in_order(self, count: int) -> Iterator[tuple[HandBatch, HandBatch, torch.Tensor]]:
+        """As in_order, pairs as `pairs` has them."""
+        for numbers in _blocks(count):
+            yield _stacked_pairs([self._pair(number, None) for number in numbers])
 
     def _drawn(self, step: int, size: int, rank: int):
         """(number, generator) of each sample of a step."""
@@ -161,8 +169,14 @@ class HandBatches:
         strange = np.asarray(self._detected.points_px[other, place], np.float64)
         if not np.isfinite(strange).all():
             return np.full((21, 2), np.nan)
-        grown = (np.nanmax(around, 0) - np.nanmin(around, 0)).max() / max(np.ptp(strange, axis=0).max(), 1.0)
-        return (strange - strange.mean(0)) * grown + np.nanmean(around, 0)
+        return laid_over(strange, around)
+
+
+def laid_over(strange: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Points (..., 21, 2) of another hand, scaled and moved into the box of one's own, whose points may be NaN."""
+    size = (np.nanmax(own, -2) - np.nanmin(own, -2)).max(-1)
+    grown = size / np.maximum(np.ptp(strange, axis=-2).max(-1), 1.0)
+    return (strange - strange.mean(-2, keepdims=True)) * grown[..., None, None] + np.nanmean(own, -2, keepdims=True)
 
 
 def stacked(crops: list[LabelledCrop]) -> HandBatch:
@@ -170,6 +184,11 @@ def stacked(crops: list[LabelledCrop]) -> HandBatch:
     image, *others = (np.stack(parts) for parts in zip(*(crop[:-1] for crop in crops)))
     return HandBatch(torch.from_numpy(network_image(image)),
                      *(torch.from_numpy(np.ascontiguousarray(part, np.float32)) for part in others))
+
+
+def _blocks(count: int) -> Iterator[range]:
+    for first in range(0, count, VALIDATION_BATCH):
+        yield range(first, min(first + VALIDATION_BATCH, count))
 
 
 def _stacked_pairs(pairs) -> tuple[HandBatch, HandBatch, torch.Tensor]:

@@ -11,6 +11,7 @@ from hand_recon_ros.geometry.rotations import axis_angle_to_matrix, matrix_to_ax
 from hand_recon_ros.hand_model.skinning import skin_rotations
 from hand_recon_ros.hand_model.skinning_torch import TorchHand
 from hand_recon_ros.networks.hand_net import HandOutput
+from hand_recon_ros.training.bounds import check_not_negative
 from hand_recon_ros.training.hand_batches import HandBatch
 
 NEAR_SMALL = 1.5        # of the mean squared difference of rotation matrices: that of the axis-angle numbers, near zero
@@ -26,9 +27,7 @@ class ManoWeights:
     camera: float = 1e-5
 
     def __post_init__(self):
-        for name, value in vars(self).items():
-            if not value >= 0:
-                raise ValueError(f'{name}: {value!r}, expected at least 0')
+        check_not_negative(self)
 
 
 class PosedMesh(NamedTuple):

@@ -10,13 +10,11 @@ from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.hand_model.skinning_torch import TorchHand
 from hand_recon_ros.networks.hand_net import HandNet
 from hand_recon_ros.networks.heat_maps import gaussians
-from hand_recon_ros.training.hand_batches import HandBatch, HandBatches, stacked
+from hand_recon_ros.training.hand_batches import HandBatch, HandBatches
 from hand_recon_ros.training.hand_losses import ManoWeights, mano_losses, mask_loss, output_rotations, posed
 from hand_recon_ros.training.hand_stages import Staged, stage
 from hand_recon_ros.training.mesh_errors import aligned_errors_m
 from hand_recon_ros.training.step_loader import StepLoader
-
-VALIDATION_BATCH = 64
 
 
 class HandTask:
@@ -61,9 +59,8 @@ class HandTask:
     def validate(self) -> dict[str, float]:
         """Errors of meshes, aligned and about the wrist, and of masks; without augmentation."""
         errors, roots, losses, overlaps = [], [], [], []
-        for first in range(0, self._held_out_crops, VALIDATION_BATCH):
-            numbers = range(first, min(first + VALIDATION_BATCH, self._held_out_crops))
-            batch = stacked([self._held_out.crop(n, n % self._held_out.views) for n in numbers]).to(self._device)
+        for batch in self._held_out.in_order(self._held_out_crops):
+            batch = batch.to(self._device)
             output = self.network(batch.image, gaussians(batch.keypoints_px, batch.image.shape[-1], self._sigma))
             if self._stage.mano:
                 found, truth = self._meshes(output, batch)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from hand_recon_ros.networks.ik_encoding import ROOT, WRIST
+from hand_recon_ros.training.bounds import check_not_negative
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,7 @@ class IkWeights:
     norm: float = 1.0
 
     def __post_init__(self):
-        for name, value in vars(self).items():
-            if not value >= 0:
-                raise ValueError(f'{name}: {value!r}, expected at least 0')
+        check_not_negative(self)
 
 
 def rotation_losses(raw: torch.Tensor, truth: torch.Tensor) -> dict[str, torch.Tensor]:

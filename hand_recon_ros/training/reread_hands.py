@@ -18,10 +18,10 @@ from hand_recon_ros.weights.files import weight_file
 def reread(training: TrainingSet, model: HandModel, weights: str, progress: bool = True) -> DetectedHands:
     """What DetNet sees where the detector saw a hand; kept in the user's cache folder under the set and the weights.
 
-    weights: a name or file, see weights.store.
+    weights: a name or file, see weights.files.
     """
-    digest = hashlib.sha256(weight_file(weights).read_bytes()).hexdigest()[:16] if weight_file(weights).is_file() else ''
     reader = DetNetReader(model, weights)
+    digest = hashlib.sha256(weight_file(weights).read_bytes()).hexdigest()[:16]
     file = cache_folder() / 'detected' / f'{set_name(training.dataset)}-{digest}.npz'
     with made_by_one(file):
         if not file.is_file():

@@ -1,7 +1,6 @@
 """Whole runs: sets, task, loop, weight file with its card. What `hand-recon train` does for each system."""
 from __future__ import annotations
 
-import dataclasses
 import os
 import platform
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from hand_recon_ros.detection.offsets import load_offsets
 from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.networks.det_net import DetNet
 from hand_recon_ros.networks.hand_net import HandNet
-from hand_recon_ros.training.checkpoint import BEST, RunFolder, best_weights
+from hand_recon_ros.training.checkpoint import BEST, best_weights
 from hand_recon_ros.training.det_task import DetTask
 from hand_recon_ros.training.detector_points import detector_points
 from hand_recon_ros.training.fit import Fitted, fit
@@ -145,8 +144,7 @@ def _ended(options: RunOptions, task, schedule, folder: Path, network: str, sett
     fitted = fit(task, schedule, folder, options.device)
     if not fitted.leads:
         return Ended(task.name, fitted, None)
-    run = RunFolder(folder, {'task': task.name, **task.settings(), **dataclasses.asdict(schedule)})
-    task.network.load_state_dict(run.best())
+    task.network.load_state_dict(best_weights(folder))
     best = next(line for line in fitted.history if line['step'] == fitted.progress.best_step)
     figures = {name: value for name, value in best.items() if name != 'step' and not name.startswith('loss_')}
     hardware = torch.cuda.get_device_name() if options.device.startswith('cuda') else f'{os.cpu_count()} CPU cores'

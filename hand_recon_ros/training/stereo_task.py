@@ -15,8 +15,6 @@ from hand_recon_ros.training.hand_losses import blended_pose, output_rotations, 
 from hand_recon_ros.training.mesh_errors import aligned_errors_m
 from hand_recon_ros.training.step_loader import StepLoader
 
-VALIDATION_BATCH = 64
-
 
 class StereoTask:
     """StereoWeights on the base features of a trained HandNet. Left and right are the first and second view."""
@@ -59,9 +57,8 @@ class StereoTask:
     def validate(self) -> dict[str, float]:
         """Aligned vertex errors of the blended hand and of the right view's alone."""
         both, alone = [], []
-        for first in range(0, self._held_out_pairs, VALIDATION_BATCH):
-            numbers = range(first, min(first + VALIDATION_BATCH, self._held_out_pairs))
-            right, left, between = (part.to(self._device) for part in self._held_out.numbered_pairs(numbers))
+        for pairs in self._held_out.pairs_in_order(self._held_out_pairs):
+            right, left, between = (part.to(self._device) for part in pairs)
             found, truth = self._blended(self.network, right, left, between)
             both.append(aligned_errors_m(found.vertices, truth.vertices))
             output = self._seen(right)

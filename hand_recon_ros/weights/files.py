@@ -72,17 +72,20 @@ def read_card(name_or_path: str | Path) -> WeightCard:
     return _card(path, _header(path))
 
 
-def read_weights(name_or_path: str | Path, network: str | None = None) -> tuple[dict[str, np.ndarray], WeightCard]:
+def read_weights(name_or_path: str | Path, network: str | None = None,
+                 model: str | None = None) -> tuple[dict[str, np.ndarray], WeightCard]:
     """Numbers of a weight file by name, as stored, and its card.
 
-    network: the kind that is expected. ValueError names the file and what is wrong: missing, damaged (its checksum), of
-    another kind.
+    network, model: the kind and the hand model's name that are expected. ValueError names the file and what is wrong:
+    missing, damaged (its checksum), of another kind, for another model.
     """
     path = weight_file(name_or_path)
     header = _header(path)
     card = _card(path, header)
     if network is not None and card.network != network:
         raise ValueError(f'{path}: weights of {card.network!r}, expected {network!r}')
+    if model is not None and card.model != model:
+        raise ValueError(f'weights {name_or_path}: for model {card.model!r}, expected {model!r}')
     try:
         with safe_open(path, 'np') as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}

@@ -33,14 +33,15 @@ def save_weights(network: nn.Module, card: WeightCard, path: Path | str) -> None
     os.replace(page, path.with_suffix('.md'))
 
 
-def load_weights(name_or_path: str | Path, network: str | None = None) -> tuple[nn.Module, WeightCard]:
+def load_weights(name_or_path: str | Path, network: str | None = None,
+                 model: str | None = None) -> tuple[nn.Module, WeightCard]:
     """The network of a weight file, in float32 and eval mode, and its card.
 
-    network: the kind that is expected. ValueError names the file and what is wrong: as files.read_weights, or a tensor
+    network, model: the kind and the hand model's name that are expected. ValueError names the file and what is wrong: as files.read_weights, or a tensor
     that is missing, unexpected or of another shape than the network's.
     """
     path = weight_file(name_or_path)
-    arrays, card = read_weights(path, network)
+    arrays, card = read_weights(name_or_path, network, model)
     built = build_network(card.network, card.settings)
     own = built.state_dict()
     for name in sorted(set(own) ^ set(arrays)):

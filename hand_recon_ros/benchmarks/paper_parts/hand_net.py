@@ -13,7 +13,7 @@ from hand_recon_ros.benchmarks.paper_parts.held_out import HeldOut
 from hand_recon_ros.evaluation.metrics import aligned_mm, auc
 from hand_recon_ros.hand_model.skinning_torch import TorchHand
 from hand_recon_ros.networks.heat_maps import gaussians
-from hand_recon_ros.training.hand_batches import Augmentation, HandBatches, stacked
+from hand_recon_ros.training.hand_batches import HandBatches, laid_over, stacked
 from hand_recon_ros.training.hand_losses import output_rotations, posed
 from hand_recon_ros.weights.store import load_weights
 
@@ -44,7 +44,7 @@ def hand_net_rows(held_out: HeldOut, runs: Path, curves: dict[str, np.ndarray]) 
     found = {}
     for variant in VARIANTS:
         network, card = load_weights(runs / variant.folder / 'handnet.safetensors', 'handnet')
-        batches = HandBatches(held_out.set.dataset, held_out.set.detected, held_out.told, card.crop_px, Augmentation())
+        batches = HandBatches(held_out.set.dataset, held_out.set.detected, held_out.told, card.crop_px)
         for told in TOLD:
             if variant.sees_image or told != 'none':
                 found[variant, told] = _errors(network, card.sigma_px, batches, held_out, told, variant)
@@ -73,7 +73,7 @@ def _errors(network, sigma_px: float, batches: HandBatches, held_out: HeldOut, t
         if told == 'none':
             points = torch.full_like(points, float('nan'))
         elif told == 'of another hand':
-            points = _laid_over(torch.roll(points, 1, 0), points)
+            points = torch.from_numpy(laid_over(torch.roll(points, 1, 0).numpy(), points.numpy()))
         heat = gaussians(points, batch.image.shape[-1], sigma_px)
         output = network(batch.image if variant.sees_image else None, heat, mask=False)
         found = posed(hand, output_rotations(output), output.shape)
@@ -83,9 +83,3 @@ def _errors(network, sigma_px: float, batches: HandBatches, held_out: HeldOut, t
             vertices.append(aligned_mm(*one[:2]).mean())
             joints.append(aligned_mm(*one[2:]))
     return np.array(vertices), np.stack(joints)
-
-
-def _laid_over(strange: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
-    """Points (N, 21, 2) of other hands, moved and scaled into the boxes of these."""
-    grown = (own.amax(1) - own.amin(1)).amax(1) / (strange.amax(1) - strange.amin(1)).amax(1).clamp_min(1)
-    return (strange - strange.mean(1, keepdim=True)) * grown[:, None, None] + own.mean(1, keepdim=True)
