@@ -8,7 +8,9 @@ import sys
 from types import ModuleType
 
 from hand_recon_ros.blas_threads import limit_blas_threads
+from hand_recon_ros.commands.figures_file import prepare_figures_file
 
+PACKAGE = 'hand_recon_ros'
 COMMANDS = ('demo', 'up', 'reconstruct', 'bag', 'synthesize', 'dataset', 'evaluate', 'consistency', 'calibrate',
             'calibrate-detector', 'train', 'bench')
 
@@ -32,10 +34,17 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = next((a for a in arguments if not a.startswith('-')), None)
     parsed = build_parser(chosen).parse_args(arguments)
     try:
+        if getattr(parsed, 'json', None):
+            prepare_figures_file(parsed.json)
         return _module(parsed.command).run(parsed)
     except ValueError as error:
         print(f'hand-recon {parsed.command}: {error}', file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        if (error.name or PACKAGE).startswith(PACKAGE):
+            raise
+        print(f'hand-recon {parsed.command}: needs the Python package {error.name!r}, which is not installed', file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

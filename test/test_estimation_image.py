@@ -105,6 +105,12 @@ def test_bad_input_is_named(model, hands, tmp_path):
         build_estimator('iknet', model, masks=True)
     with pytest.raises(ValueError, match='weights_dir: .*nowhere is no folder'):
         build_estimator('iknet', model, weights_dir=str(tmp_path / 'nowhere'))
+    with pytest.raises(ValueError, match='weights_dir: .* has no .safetensors file, expected some of detnet.safetensors'):
+        build_estimator('closed_form_ik', model, weights_dir=str(tmp_path))
+    (tmp_path / 'iknett.safetensors').write_bytes(b'a slip of the pen')
+    with pytest.raises(ValueError, match='weights_dir: .* has iknett.safetensors, expected some of'):
+        build_estimator('iknet', model, weights_dir=str(tmp_path))
+    (tmp_path / 'iknett.safetensors').unlink()
     (tmp_path / 'iknet.safetensors').write_bytes(b'not weights')
     with pytest.raises(ValueError, match='iknet.safetensors: .* expected a weight file'):
         build_estimator('auto', model, weights_dir=str(tmp_path))

@@ -24,6 +24,7 @@ from hand_recon_ros.hand_model.mirroring import mirror_pose, posed_hand
 from hand_recon_ros.hand_model.parameters import from_pose
 from hand_recon_ros.hand_model.skinning_jax import JaxHand
 from hand_recon_ros.types import Frame, HandIdentity, HandKeypoints
+from hand_recon_ros.weights.store import load_weights, save_weights
 
 CAMERA = Camera(640, 480, np.array([[600, 0, 319.5], [0, 600, 239.5], [0, 0, 1.0]]))
 SHAPE = np.array([0.8, -0.6, 0, 0, 0, 0, 0, 0, 0, 0], np.float32)
@@ -103,6 +104,15 @@ def test_exact_keypoints_give_the_hand_in_place_and_size(method, limit_mm, side,
     assert fused.estimate.handedness == side and fused.estimate.metric and fused.pair == (0, 0)
     assert fused.epipolar_px < 0.01
     assert 0.0 < fused.estimate.joint_std_m.min() and fused.estimate.joint_std_m.max() < 0.03
+
+
+def test_stereo_weights_belong_to_their_network(tmp_path):
+    """Features of another HandNet would mean something else."""
+    network, card = load_weights('handnet')
+    network.regressor.heads.bias.data += 1
+    save_weights(network, card, tmp_path / 'handnet.safetensors')
+    with pytest.raises(ValueError, match=r'stereo_weights.safetensors: trained upon weights .*, expected .* of .*handnet'):
+        WeightsFusion(hand().model, weights_dir=str(tmp_path))
 
 
 def test_weights_blend_two_estimates_by_what_their_views_saw():

@@ -66,7 +66,7 @@ def test_2d_labels_alone_train_the_heat_maps_alone(batches):
 def test_detnet_learns_a_batch_by_heart(batches):
     torch.manual_seed(0)
     network = DetNet('resnet18_half', 32)
-    task = DetTask(network, {}, batches, batches, SAMPLES)
+    task = DetTask(network, batches, batches, SAMPLES)
     task.to(torch.device('cpu'))
     optimizer = torch.optim.Adam(network.parameters(), 2e-3)
     network.train()

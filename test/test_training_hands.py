@@ -1,6 +1,7 @@
 """HandNet's crops, losses and stages: labels agree with pixels, locked parts stay, missing labels take no part."""
 import dataclasses
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,11 +18,29 @@ from hand_recon_ros.training.hand_batches import Augmentation, HandBatches
 from hand_recon_ros.training.hand_losses import (ManoWeights, blended_pose, in_sides, mano_losses, mask_loss, posed,
                                                  projected, true_scale)
 from hand_recon_ros.training.hand_labels import LabelModel, hand_labels
-from hand_recon_ros.training.hand_stages import ALL, STAGES, Staged
+from hand_recon_ros.training.hand_stages import ALL, STAGES
 from hand_recon_ros.training.hand_task import HandTask, intersection_over_union
 from hand_recon_ros.training.mesh_errors import aligned_errors_m
+from hand_recon_ros.training.staged_network import Staged
 from hand_recon_ros.training.stereo_task import StereoTask
 from training_sets import SAMPLES, perfect_detections, small_set
+
+
+class Unlabelled:
+    """A set in which some samples have no labels at all."""
+
+    def __init__(self, dataset, blank):
+        self.root, self._dataset, self._blank = dataset.root, dataset, blank
+
+    def __len__(self):
+        return len(self._dataset)
+
+    def __getitem__(self, number):
+        sample = self._dataset[number]
+        if number not in self._blank:
+            return sample
+        views = tuple(dataclasses.replace(view, joints_px=None, joint_visible=None, box_px=None) for view in sample.views)
+        return dataclasses.replace(sample, joints_m=None, joint_valid=None, pose=None, shape=None, views=views, joint_definition='')
 
 
 @pytest.fixture(scope='module')
@@ -133,7 +152,7 @@ def test_the_truth_has_no_loss_and_no_error(batches, model):
 def test_a_stage_changes_what_learns_and_nothing_else(name, batches, model):
     torch.manual_seed(0)
     network = HandNet('resnet18_half')
-    task = HandTask(name, network, {}, model, batches, batches, held_out_crops=2)
+    task = HandTask(name, network, model, batches, batches, held_out_crops=2)
     task.to(torch.device('cpu'))
     before = {key: value.clone() for key, value in network.state_dict().items()}
     task.network.train()
@@ -143,8 +162,9 @@ def test_a_stage_changes_what_learns_and_nothing_else(name, batches, model):
     changed = {key.split('.')[0] for key, value in network.state_dict().items() if not torch.equal(value, before[key])}
     assert changed == set(STAGES[name].learns)
     assert isinstance(task.network, Staged) and set(STAGES[name].learns) <= set(ALL)
+    task.network.eval()
     figures = task.validate()
-    assert figures[task.figure] > 0
+    assert figures[task.figures[0]] > 0 and ('mask_iou' in figures) == STAGES[name].measures_mask
 
 
 def test_stereo_weights_learn_and_begin_as_the_mean(batches, model):
@@ -160,6 +180,69 @@ def test_stereo_weights_learn_and_begin_as_the_mean(batches, model):
         assert torch.equal(value, frozen[key])
 
 
+def test_samples_of_which_nothing_is_known_make_way(dataset, model):
+    """Half the set undetected and unlabelled: batches are of the rest, validation is without them."""
+    detected, blank = perfect_detections(dataset), range(0, SAMPLES, 2)
+    for number in blank:
+        detected.presence[number] = 0
+    told = LabelModel(model, 'open_hand')
+    batches = HandBatches(Unlabelled(dataset, blank), detected, told, 64, Augmentation(lost=0.0, garbage=0.0))
+    batch = batches.batch(0, SAMPLES)
+    assert torch.isfinite(batch.joints_px).all() and torch.isfinite(batch.keypoints_px).all()
+    right, left, _ = batches.pairs(0, SAMPLES)
+    assert torch.isfinite(right.joints_px).all() and torch.isfinite(left.joints_px).all()
+    assert [len(part.image) for part in batches.in_order(SAMPLES)] == [SAMPLES // 2]
+    with pytest.raises(ValueError, match='no hand that is detected or labelled, expected some'):
+        detected.presence[:] = 0
+        HandBatches(Unlabelled(dataset, range(SAMPLES)), detected, told, 64).batch(0, 2)
+
+
+def test_undetected_hands_are_seen_without_keypoints(dataset, model):
+    detected = perfect_detections(dataset)
+    detected.presence[:] = 0.1
+    batches = HandBatches(dataset, detected, LabelModel(model, 'open_hand'), 64, Augmentation(lost=0.0, garbage=0.0))
+    for batch in (batches.batch(0, 4), next(batches.in_order(4))):
+        assert torch.isnan(batch.keypoints_px).all() and torch.isfinite(batch.joints_px).all()
+
+
+def test_validation_without_parameters_is_of_2d_joints(batches, model):
+    torch.manual_seed(0)
+    task = HandTask('finalize', HandNet('resnet18_half'), model, batches, batches, held_out_crops=4)
+    task.to(torch.device('cpu'))
+    task.network.eval()
+    whole = task.validate()
+    lacking = {name: float('nan') for name in ('rotations', 'shape', 'mask')}
+    in_order = batches.in_order
+    task._held_out = SimpleNamespace(in_order=lambda count: (
+        part._replace(**{name: getattr(part, name) * value for name, value in lacking.items()}) for part in in_order(count)))
+    found = task.validate()
+    assert list(found) == ['joints_percent'] and found['joints_percent'] == pytest.approx(whole['joints_percent'])
+    assert task.figures == ('pa_mpvpe_mm', 'joints_percent') and {'mask_iou', 'pa_mpvpe_mm'} < set(whole)
+
+
+def test_stereo_losses_are_of_full_precision(batches, model):
+    """Also where the networks run under bfloat16."""
+    torch.manual_seed(0)
+    network = HandNet('resnet18_half').eval()
+    task = StereoTask(network, model, batches, batches)
+    task.to(torch.device('cpu'))
+    with torch.no_grad():
+        seen = network(batches.batch(0, 4).image, None, mask=False)
+    task._seen = lambda batch: seen
+    whole = task.losses(task.network, 0, 0, 4)
+    with torch.autocast('cpu', torch.bfloat16):
+        under = task.losses(task.network, 0, 0, 4)
+    for name, term in whole.items():
+        assert under[name].dtype == torch.float32 and float(under[name].detach()) == pytest.approx(float(term.detach()), rel=1e-5)
+
+
+def test_a_palm_is_no_wrist(dataset, model):
+    sample = dataclasses.replace(dataset[0], joint_definition='stb_palm')
+    labels = hand_labels(sample, 0, LabelModel(model, 'open_hand'))
+    assert np.isnan(labels.joints_px[0]).all() and np.isnan(labels.joints_m[0]).all()
+    assert np.isfinite(labels.joints_px[1:]).all() and np.isfinite(labels.joints_m[1:]).all()
+
+
 def test_labels_of_another_model_are_not_taken(tmp_path, dataset, model):
     from test_hand_model_files import mano_fields
     fields = mano_fields()
@@ -172,4 +255,7 @@ def test_labels_of_another_model_are_not_taken(tmp_path, dataset, model):
     mano = dataclasses.replace(sample, model='mano', pose=pose, flat_hand_mean=False, handedness='right')
     expected = axis_angle_to_matrix((pose[3:] + fields['hands_mean']).reshape(15, 3))
     np.testing.assert_allclose(hand_labels(mano, 0, told).rotations[1:], expected, atol=1e-6)
+    # The left hand that is the mirror image: poses and the mean they count from are mirrored, what is learned is not.
+    mirrored = dataclasses.replace(mano, handedness='left', pose=pose * np.tile([1, -1, -1], 16))
+    np.testing.assert_allclose(hand_labels(mirrored, 0, told).rotations[1:], expected, atol=1e-6)
     assert hand_labels(dataclasses.replace(mano, pose_space='pca', pose=pose[:20]), 0, told).rotations is None

@@ -11,7 +11,7 @@ from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.hand_model.landmarks import build_skeleton
 from hand_recon_ros.hand_model.skeleton import KEYPOINT_JOINTS
 from hand_recon_ros.networks.forward_kinematics import LandmarkKinematics, local_rotations, world_rotations
-from hand_recon_ros.training.checkpoint import HISTORY, RunFolder
+from hand_recon_ros.training.checkpoint import HISTORY, RunFolder, best_weights, finished_weights
 from hand_recon_ros.training.detector_points import DetectorPoints, detector_points
 from hand_recon_ros.training.fit import fit
 from hand_recon_ros.training.hand_labels import LabelModel
@@ -74,12 +74,31 @@ def test_a_killed_run_goes_on_exactly_where_it_was(tmp_path, model, hands, seen)
 
 
 def test_a_folder_of_other_settings_is_refused(tmp_path, model, hands):
-    fit(IkTask(model, hands, 16), dataclasses.replace(SCHEDULE, steps=1), tmp_path, progress=False)
-    with pytest.raises(ValueError, match='begun with width = 16, expected 24'):
-        fit(IkTask(model, hands, 24), dataclasses.replace(SCHEDULE, steps=1), tmp_path, progress=False)
+    once = dataclasses.replace(SCHEDULE, steps=1)
+    fit(IkTask(model, hands, 16), once, tmp_path, {'width': 16}, progress=False)
+    with pytest.raises(ValueError, match='begun with width = 16, now 24'):
+        fit(IkTask(model, hands, 24), once, tmp_path, {'width': 24}, progress=False)
     (tmp_path / 'state.pt').write_bytes(b'not a state')
     with pytest.raises(ValueError, match='state.pt: .* expected the state of this run'):
-        fit(IkTask(model, hands, 16), dataclasses.replace(SCHEDULE, steps=1), tmp_path, progress=False)
+        fit(IkTask(model, hands, 16), once, tmp_path, {'width': 16}, progress=False)
+
+
+def test_a_figure_without_labels_is_named(tmp_path, model, hands):
+    task = IkTask(model, hands, 16)
+    for figures, complaint in (({}, 'nothing in the validation set is labelled for error_mm'),
+                               ({'error_mm': float('nan')}, 'error_mm is nan on the validation set')):
+        task.validate = lambda figures=figures: figures
+        with pytest.raises(ValueError, match=complaint):
+            fit(task, SCHEDULE, tmp_path / str(len(figures)), progress=False)
+
+
+def test_an_unfinished_run_is_not_built_upon(tmp_path, model, hands):
+    once = dataclasses.replace(SCHEDULE, steps=1)
+    fit(IkTask(model, hands, 16), once, tmp_path, progress=False)
+    assert finished_weights(tmp_path).keys() == best_weights(tmp_path).keys()
+    (tmp_path / HISTORY).write_text('')
+    with pytest.raises(ValueError, match='stands at step 0 of 1, expected a run that came to its end'):
+        finished_weights(tmp_path)
 
 
 def test_a_loss_that_is_not_finite_is_named(tmp_path, model, hands):
@@ -161,21 +180,31 @@ def test_the_papers_recipes_hold_its_numbers():
     paper = load_recipe(HandRecipe, recipe_path('handnet', 'paper'))
     assert paper.backbone == 'resnet50' and paper.crop == 224
     assert dataclasses.astuple(paper.weights) == (10, 1, 100, 0.5, 1e-5)                     # eq. 9
-    epochs = {name: round(schedule.steps / 356) for name, schedule in paper.schedules.items()}
-    assert [epochs[name] for name in ('image', 'keypoint', 'fusion', 'finalize', 'segmentation')] == [120, 100, 100, 180, 10]
+    steps = {'image': 1424, 'keypoint': 1424, 'fusion': 1424, 'finalize': 1424, 'segmentation': 686,
+             'synthetic_adaption': 330, 'stereo': 165}                                              # of an epoch
+    epochs = [paper.schedules[name].steps / steps[name] for name in steps]
+    assert epochs == [120, 100, 100, 180, 10, 2, 8]
     for schedule in paper.schedules.values():
         assert (schedule.learning_rate, schedule.beta1, schedule.beta2) == (2e-4, 0.9, 0.99)
-    assert paper.schedules['image'].decay_steps == 20 * 356
+    assert paper.schedules['image'].decay_steps == 20 * 1424
     ik = load_recipe(IkRecipe, recipe_path('iknet', 'paper'))
-    assert ik.hands.shape_std == pytest.approx(3 ** 0.5) and not ik.seen_rotations
+    assert ik.hands.shape_std == pytest.approx(3 ** 0.5) and not ik.seen_rotations and ik.detnet == 'detnet'
     for system, kind in (('handnet', HandRecipe), ('iknet', IkRecipe)):
         load_recipe(kind, recipe_path(system, 'small'))
+
+
+WHOLE = """
+schedule: {steps: 4, batch_size: 16, learning_rate: 1e-3}
+data: {training: {samples: 4, seed: 1}, validation: {samples: 4, seed: 2}}
+"""
 
 
 @pytest.mark.parametrize('text, named', [
     ('width: 3', 'no schedule, expected Schedule'), ('widht: 3', "unknown field 'widht'"), ('- 1', 'expected the fields of'),
     ('width: x', "width: 'x', expected int"), ('[', 'expected a recipe in YAML'),
-    ('hands: {poses: 0}', 'hands: poses: 0, expected at least 1'), ('seed: true', 'seed: True, expected int')])
+    ('hands: {poses: 0}', 'hands: poses: 0, expected at least 1'), ('seed: true', 'seed: True, expected int'),
+    (WHOLE + 'width: 0', 'width: 0, expected at least 1'), (WHOLE + 'seen_share: 1', 'seen_share: 1.0, expected below 1'),
+    (WHOLE + 'mean_rest: half', "mean_rest: 'half', expected float")])
 def test_a_wrong_recipe_is_named(tmp_path, text, named):
     path = tmp_path / 'recipe.yaml'
     path.write_text(text)

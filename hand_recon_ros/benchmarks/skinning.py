@@ -6,12 +6,9 @@ import importlib
 import time
 
 import numpy as np
-import torch
 
 from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.hand_model.model import HandModel
-from hand_recon_ros.hand_model.skinning_jax import JaxHand
-from hand_recon_ros.hand_model.skinning_torch import TorchHand
 
 HELP = "skinning in torch and JAX against the smplx package's MANO layer (needs the pip extra 'mano')"
 BATCHES = (1, 64)
@@ -30,6 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> dict:
     """Rows: ours in torch and in JAX against smplx, median of interleaved calls, at batch 1 and 64."""
+    import torch
+
+    from hand_recon_ros.hand_model.skinning_jax import JaxHand
+    from hand_recon_ros.hand_model.skinning_torch import TorchHand
     if args.calls < 1:
         raise ValueError(f'--calls: {args.calls}, expected at least 1')
     if args.threads < 0:
@@ -81,8 +82,12 @@ def _timed(calls: dict, count: int) -> tuple[dict, dict]:
     return {name: 1e3 * float(np.median(times)) for name, times in spent.items()}, results
 
 
-def smplx_layer(model: HandModel, batch: int, dtype: torch.dtype = torch.float32):
-    """The smplx package's MANO of our model, full pose, flat mean. ModuleNotFoundError when it is not installed."""
+def smplx_layer(model: HandModel, batch: int, dtype=None):
+    """The smplx package's MANO of our model, full pose, flat mean. dtype: of torch, None for its default.
+
+    ModuleNotFoundError when it is not installed.
+    """
+    import torch
     smplx = importlib.import_module('smplx')
     utils = importlib.import_module('smplx.utils')
     stored = utils.Struct(v_template=model.template_m, shapedirs=model.shape_dirs, posedirs=model.pose_dirs,
@@ -91,4 +96,4 @@ def smplx_layer(model: HandModel, batch: int, dtype: torch.dtype = torch.float32
                           f=model.faces.astype(np.int64), hands_components=np.eye(45), hands_mean=np.zeros(45))
     # the package reads the side from the file's name, even when it reads no file
     return smplx.MANO('MANO_RIGHT.pkl', data_struct=stored, is_rhand=True, use_pca=False, flat_hand_mean=True,
-                      num_betas=model.shape_size, batch_size=batch, dtype=dtype)
+                      num_betas=model.shape_size, batch_size=batch, dtype=dtype or torch.get_default_dtype())

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
-from pathlib import Path
+
+from hand_recon_ros.commands.figures_file import write_figures
 
 HELP = 'named benchmarks, each beside its reference in the same run'
 BENCHMARKS = ('detector', 'faults', 'identity', 'known_hands', 'latency', 'live_identity', 'papers', 'recognition',
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     sections = dict.fromkeys(row.get('section') for row in result['rows'])
     print('\n\n'.join(table([row for row in result['rows'] if row.get('section') == section]) for section in sections))
     if args.json:
-        Path(args.json).write_text(json.dumps(result, indent=1))
+        write_figures(args.json, result)
     return result.get('exit_status', 0)
 
 

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from datetime import date
 from itertools import zip_longest
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
+
+from hand_recon_ros.commands.figures_file import write_figures
 
 CURVE = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80)
 UNLIKELY_SHAPE = 2.8        # one adult in twenty has any of ten numbers beyond
@@ -102,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plot:
         plot(figures['curve'], Path(args.plot), args.name)
     if args.json:
-        Path(args.json).write_text(json.dumps(figures, indent=1) + '\n', encoding='utf-8')
+        write_figures(args.json, figures)
     return 0
 
 
@@ -123,7 +124,7 @@ def _live(args: argparse.Namespace) -> int:
                    'frames': args.frames, 'shape': list(found.identity.shape), 'file': found.file,
                    'shape_std': list(found.identity.shape_std)}
         figures |= {name: getattr(found, name) for name in ('width_mm', 'width_std_mm', 'length_mm', 'length_std_mm')}
-        Path(args.json).write_text(json.dumps(figures, indent=1) + '\n', encoding='utf-8')
+        write_figures(args.json, figures)
     return 0
 
 

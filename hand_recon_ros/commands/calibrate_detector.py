@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
+
+from hand_recon_ros.commands.figures_file import write_figures
 
 HELP = 'landmark offsets of the detector from a stereo video of one hand, or from recordings with ground truth'
 BLOCK_S = 1.0       # held-out frames come in blocks of this length, so that no frame's neighbour is in the other half
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         print(f'{key}: {value}')
     if args.json:
         figures = {'offsets_mm': (1000 * table.offsets_m).tolist(), 'mean_mm': float(lengths.mean()), **provenance}
-        Path(args.json).write_text(json.dumps(figures, indent=1) + '\n', encoding='utf-8')
+        write_figures(args.json, figures)
     return 0
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 import tempfile
 from dataclasses import dataclass, replace
@@ -11,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
+
+from hand_recon_ros.commands.figures_file import write_figures
 
 HELP = 'what a stereo recording without ground truth says: residuals, spread, jitter, tracks; live against in-process'
 SMOOTHINGS = ('one_euro', 'constant_velocity', 'none')
@@ -92,12 +93,10 @@ def run(args: argparse.Namespace) -> int:
         _print(agreements)
     live = _live_lines(columns)
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps({
+        write_figures(args.json, {
             'recording': str(args.bag), 'detector': settings.detector, 'live': live,
             'figures': {name: _plain(figure) for name, figure in figures.items()},
-            'labels': {name: _plain(agreement) for name, agreement in agreements.items()}}, indent=1) + '\n',
-            encoding='utf-8')
+            'labels': {name: _plain(agreement) for name, agreement in agreements.items()}})
     return 0
 
 

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
+
+from hand_recon_ros.commands.figures_file import write_figures
 
 HELP = 'look into a data set on disk: counts, labels, missing or damaged files, a contact sheet'
 LOOKED_AT = 64          # samples, spread over the split, whose labels are counted
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         _write_sheet(chosen, args.sheet)
     if args.json:
         figures |= {'labels': found, **({'problems': problems} if args.check else {})}
-        Path(args.json).write_text(json.dumps(figures, indent=1) + '\n', encoding='utf-8')
+        write_figures(args.json, figures)
     return 1 if problems else 0
 
 

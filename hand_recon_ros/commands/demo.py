@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
+
+from hand_recon_ros.commands.figures_file import write_figures
 
 HELP = 'the whole system on the bundled recording: nodes, recording, error table, overlay video, meshes'
 RECORDING = Path(__file__).resolve().parents[1] / 'bags' / 'recordings' / 'demo'
@@ -56,8 +57,7 @@ def run(args: argparse.Namespace) -> int:
     result = {'frames': replay.images, 'estimator': hands.method, 'metrics': metrics, 'messages': replay.counts,
               'restarts': replay.restarts, 'wall_s': round(time.monotonic() - began_s, 1)}
     json_file = args.json or args.out / 'demo.json'
-    json_file.parent.mkdir(parents=True, exist_ok=True)
-    json_file.write_text(json.dumps(result, indent=1) + '\n')
+    write_figures(json_file, result)
     print(f'recording: {recorded}\nvideo:     {args.out / "overlay.mp4"}\nmeshes:    {args.out / "meshes"}\n'
           f'figures:   {json_file}\ndone in {result["wall_s"]:.0f} s')
     return _verdict(replay, metrics, MESH)

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from hand_recon_ros.commands.figures_file import write_figures
 from hand_recon_ros.estimation.names import AUTO, FROM_IMAGE
 
 HELP = 'errors of the hands found in recordings with ground truth, or in a benchmark set'
@@ -76,8 +76,7 @@ def run(args: argparse.Namespace) -> int:
         results[group.name] = _through_nodes(group, args) if args.through_nodes else _in_process(group, args)
     _print_side_by_side(results)
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(_for_machines(results, groups, args), indent=1) + '\n', encoding='utf-8')
+        write_figures(args.json, _for_machines(results, groups, args))
     return 1 if any(result.live and result.live['restarts'] for result in results.values()) else 0
 
 

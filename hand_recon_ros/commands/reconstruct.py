@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from hand_recon_ros.commands.figures_file import write_figures
 from hand_recon_ros.estimation.names import AUTO
 from hand_recon_ros.media.found_hands import OneView, TwoViews
 from hand_recon_ros.media.hands_file import HandsFile, hand_record
@@ -196,7 +196,7 @@ def _report(writer: _Writer, json_path: str | None) -> int:
     for failure in writer.failures:
         print(f'hand-recon reconstruct: {failure}', file=sys.stderr)
     if json_path:
-        Path(json_path).write_text(json.dumps(summary, indent=1))
+        write_figures(json_path, summary)
     return 1 if writer.failures else 0
 
 

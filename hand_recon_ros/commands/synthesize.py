@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import math
 import os
 import re
 import sys
 import time
 from pathlib import Path
+
+from hand_recon_ros.commands.figures_file import write_figures
 
 HELP = 'write a synthetic recording (rosbag2) or training set (WebDataset shards) of hands with exact ground truth'
 FORMATS = ('rosbag2', 'shards')
@@ -132,8 +133,8 @@ def run(args: argparse.Namespace) -> int:
           f'{made / seconds:.1f} {unit} a second')
     _draw(args, config.seed)
     if args.json:
-        args.json.write_text(json.dumps({'out': str(args.out), unit: total, 'made': made, 'seconds': seconds,
-                                         'bytes': size, 'workers': args.workers}, indent=1))
+        write_figures(args.json, {'out': str(args.out), unit: total, 'made': made, 'seconds': seconds, 'bytes': size,
+                                  'workers': args.workers})
     return 0
 
 

@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
 import sys
 from pathlib import Path
+
+from hand_recon_ros.commands.figures_file import write_figures
 
 HELP = 'train a network: IKNet, DetNet or a stage of HandNet, on synthetic hands made on the spot or on a data set'
 SYSTEMS = ('iknet', 'detnet', 'handnet')
@@ -33,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         system.add_argument('--model', default='open_hand', help='hand model whose parameters are learned (%(default)s)')
         system.add_argument('--device', default='cpu', help="of torch: 'cpu', 'cuda' (%(default)s)")
         system.add_argument('--threads', type=int, default=os.cpu_count(), help='of torch on the CPU (%(default)s)')
-        system.add_argument('--workers', type=int, default=0, help='processes that make batches (%(default)s)')
+        if name != 'iknet':
+            system.add_argument('--workers', type=int, default=0, help='processes that make batches (%(default)s)')
         system.add_argument('--json', type=Path, metavar='FILE', help='write the figures for machines')
 
 
@@ -45,11 +47,20 @@ def run(args: argparse.Namespace) -> int:
     from hand_recon_ros.training.runs import RunOptions, train_detnet, train_handnet, train_iknet
     if args.threads < 1:
         raise ValueError(f'--threads: {args.threads}, expected at least 1')
-    if args.device.startswith('cuda') and not torch.cuda.is_available():
-        raise ValueError(f'--device: {args.device!r}, but torch finds no such device, expected cpu')
+    workers = getattr(args, 'workers', 0)
+    if workers < 0:
+        raise ValueError(f'--workers: {workers}, expected at least 0')
+    try:
+        torch.zeros(1, device=args.device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f'--device: {args.device!r}, but torch finds no such device, expected cpu or cuda') from error
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f'--out: {args.out}: {error.strerror}, expected a folder') from error
     torch.set_num_threads(args.threads)
     options = RunOptions(args.config, args.out, tuple(args.override), tuple(args.data), tuple(args.validation), args.model,
-                         args.device, args.workers, shlex.join(['hand-recon', *sys.argv[1:]]))
+                         args.device, workers, shlex.join(['hand-recon', *sys.argv[1:]]))
     try:
         if args.system == 'handnet':
             ended = train_handnet(options, args.stage)
@@ -66,6 +77,6 @@ def run(args: argparse.Namespace) -> int:
     for name, value in last.items():
         print(f'  {name:20} {value:.5g}')
     if args.json:
-        args.json.write_text(json.dumps({'weights': str(ended.weights), 'best_step': ended.fitted.progress.best_step,
-                                         'best': ended.fitted.progress.best, 'last': last}, indent=1))
+        write_figures(args.json, {'weights': str(ended.weights), 'best_step': ended.fitted.progress.best_step,
+                                  'best': ended.fitted.progress.best, 'last': last})
     return 0

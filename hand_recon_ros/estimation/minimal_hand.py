@@ -5,7 +5,7 @@ from hand_recon_ros.estimation.det_net_reader import DetNetReader
 from hand_recon_ros.estimation.iknet import IkNetEstimator
 from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.types import Frame, HandEstimate, HandIdentity, HandKeypoints
-from hand_recon_ros.weights.files import own_or_shipped
+from hand_recon_ros.weights.files import DETNET_KINEMATICS, own_or_shipped
 
 
 class MinimalHandEstimator:
@@ -21,7 +21,7 @@ class MinimalHandEstimator:
         """offsets_m: of the detector's landmarks, which are not used. shape_from: see PointsEstimator. backend: of
         weights.compiled. weights_dir: a folder of one's own weights, see weights.files."""
         self._reader = DetNetReader(model, own_or_shipped('detnet', weights_dir), backend)
-        self._kinematics = IkNetEstimator(model, shape_from=shape_from, weights_dir=weights_dir, weights='iknet_detnet')
+        self._kinematics = IkNetEstimator(model, shape_from=shape_from, weights_dir=weights_dir, weights=DETNET_KINEMATICS)
 
     def estimate(self, frame: Frame, keypoints: HandKeypoints, identity: HandIdentity | None = None) -> HandEstimate:
         """Estimate of one detected hand; ValueError without an image, or as PointsEstimator."""

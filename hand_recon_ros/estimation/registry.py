@@ -7,7 +7,7 @@ from typing import Protocol
 from hand_recon_ros.estimation.names import AUTO, CHOICES, LEARNED, WITH_MASKS
 from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.types import Frame, HandEstimate, HandIdentity, HandKeypoints, checked_choice
-from hand_recon_ros.weights.files import own_or_shipped, read_card
+from hand_recon_ros.weights.files import check_folder, own_or_shipped, read_card
 
 
 class Estimator(Protocol):
@@ -37,6 +37,7 @@ def build_estimator(name: str, model: HandModel, offsets_m=None, masks: bool = F
     weights_dir: a folder of one's own weights, see weights.files. ValueError for an unknown name, where masks are asked
     of one that makes none, or where its weights are of another model.
     """
+    check_folder(weights_dir)
     name = chosen_estimator(name, model.name, weights_dir)
     module, kind = ESTIMATORS[name]
     if masks and name not in WITH_MASKS:

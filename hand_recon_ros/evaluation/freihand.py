@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hand_recon_ros.evaluation.f_scores import point_f_scores
-from hand_recon_ros.evaluation.metrics import M_TO_MM, distances_mm, pck
+from hand_recon_ros.evaluation.metrics import distances_mm, pck
 from hand_recon_ros.types import checked, checked_choice
 
 PUBLISHED, PROPER = 'published', 'proper'

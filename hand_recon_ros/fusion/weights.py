@@ -13,7 +13,7 @@ from hand_recon_ros.hand_model.landmarks import build_skeleton
 from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.hand_model.skinning_jax import JaxHand
 from hand_recon_ros.types import HandEstimate
-from hand_recon_ros.weights.files import own_or_shipped, read_weights
+from hand_recon_ros.weights.files import checksum, own_or_shipped, read_weights
 
 
 class WeightsFusion:
@@ -26,8 +26,13 @@ class WeightsFusion:
     name = 'weights'
 
     def __init__(self, model: HandModel, offsets_m=None, max_hands: int = 2, weights_dir: str = ''):
-        """weights_dir: a folder of one's own weights, see weights.files. ValueError when they are of another model."""
-        arrays, _ = read_weights(own_or_shipped('stereo_weights', weights_dir), 'stereo_weights', model.name)
+        """weights_dir: a folder of one's own weights, see weights.files. ValueError when they are of another model, or were
+        trained upon another HandNet than `handnet` beside them: its features would mean something else."""
+        file, network = (own_or_shipped(name, weights_dir) for name in ('stereo_weights', 'handnet'))
+        arrays, card = read_weights(file, 'stereo_weights', model.name)
+        if card.upon != checksum(network):
+            raise ValueError(f'{file}: trained upon weights {card.upon[:12] or "unknown"}..., expected '
+                             f'{checksum(network)[:12]}... of {network}')
         self._weight, self._bias = (arrays[f'layer.{name}'].astype(np.float32) for name in ('weight', 'bias'))
         self._skeleton, self._hand = build_skeleton(model), JaxHand(model)
 

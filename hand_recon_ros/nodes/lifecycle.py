@@ -122,7 +122,7 @@ class HandNode(LifecycleNode, ABC):
             self.worker.call(self.build, give_up=lambda: self.stop_asked)
         except InterruptedError:
             return TransitionCallbackReturn.FAILURE
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, ModuleNotFoundError) as error:
             self._refuse(str(error))
             return TransitionCallbackReturn.FAILURE
         except Exception as error:

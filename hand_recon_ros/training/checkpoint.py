@@ -4,12 +4,13 @@ from __future__ import annotations
 import json
 import os
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-STATE, BEST, HISTORY = 'state.pt', 'best.pt', 'history.jsonl'
+STATE, BEST, HISTORY, SETTINGS = 'state.pt', 'best.pt', 'history.jsonl', 'settings.json'
 
 
 @dataclass(frozen=True)
@@ -23,21 +24,21 @@ class Progress:
 
 
 class RunFolder:
-    """state.pt (network, optimiser, progress), best.pt (network alone), history.jsonl (a line per validation)."""
+    """state.pt (network, optimiser, progress), best.pt (network alone), history.jsonl (a line per validation),
+    settings.json."""
 
-    def __init__(self, path: Path | str, description: dict):
-        """description: all settings of the run. A folder begun with others is refused with ValueError."""
-        self.path, self._description = Path(path), json.loads(json.dumps(description, default=str))
+    def __init__(self, path: Path | str, description: Mapping, leads: bool = True):
+        """description: all settings of the run. A folder begun with others is refused with ValueError. leads: False in a
+        process that only helps, and writes nothing."""
+        self.path, self._description, self._leads = Path(path), json.loads(json.dumps(description, default=str)), leads
         self.path.mkdir(parents=True, exist_ok=True)
-        settings = self.path / 'settings.json'
-        if settings.exists():
-            begun = json.loads(settings.read_text())
-            for key in sorted(set(begun) | set(self._description)):
-                if begun.get(key) != self._description.get(key):
-                    raise ValueError(f'{self.path}: begun with {key} = {begun.get(key)!r}, expected '
-                                     f'{self._description.get(key)!r}; another --out, or the same settings')
-        else:
-            _write(settings, json.dumps(self._description, indent=1).encode())
+        begun = _settings(self.path)
+        for key in [] if begun is None else dict.fromkeys([*self._description, *begun]):
+            if begun.get(key) != self._description.get(key):
+                raise ValueError(f'{self.path}: begun with {key} = {begun.get(key)!r}, now {self._description.get(key)!r}; '
+                                 'expected the same settings, or another --out')
+        if begun is None and leads:
+            _write(self.path / SETTINGS, json.dumps(self._description, indent=1).encode())
 
     def load(self, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
         """Fill both from the last saved state; Progress() where there is none. ValueError for a damaged file."""
@@ -51,7 +52,8 @@ class RunFolder:
             progress = Progress(**state['progress'])
         except (RuntimeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f'{file}: {str(error).splitlines()[0]}, expected the state of this run') from error
-        self._cut_history(progress.step)
+        if self._leads:
+            self._cut_history(progress.step)
         return progress
 
     def save(self, network: torch.nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
@@ -70,8 +72,7 @@ class RunFolder:
 
     def history(self) -> list[dict[str, float]]:
         """All lines noted so far."""
-        file = self.path / HISTORY
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        return _history(self.path)
 
     def _cut_history(self, step: int) -> None:
         """Drop what an interrupted run noted after its last saved state: it will be noted again."""
@@ -84,9 +85,41 @@ class RunFolder:
         os.replace(part, self.path / name)
 
 
+def finished_weights(folder: Path | str) -> dict[str, torch.Tensor]:
+    """best_weights of a run that came to its end; ValueError for one that did not."""
+    folder = Path(folder)
+    weights, history = best_weights(folder), _history(folder)
+    steps = (_settings(folder) or {}).get('steps')
+    done = history[-1]['step'] if history else 0
+    if done != steps:
+        raise ValueError(f'{folder}: stands at step {done} of {steps or "an unknown number"}, expected a run that came to '
+                         'its end')
+    return weights
+
+
 def best_weights(folder: Path | str) -> dict[str, torch.Tensor]:
     """Weights of the best validation of a run's folder; ValueError where there is none or it is damaged."""
     return _loaded(Path(folder) / BEST, 'a run with at least one validation')
+
+
+def check_task(folder: Path | str, task: str) -> None:
+    """ValueError where the folder was begun with another task: before the work that a run's whole settings take."""
+    begun = _settings(Path(folder))
+    if begun is not None and begun.get('task') != task:
+        raise ValueError(f'{folder}: begun with task = {begun.get("task")!r}, now {task!r}; expected another --out')
+
+
+def _settings(folder: Path) -> dict | None:
+    file = folder / SETTINGS
+    try:
+        return json.loads(file.read_text()) if file.exists() else None
+    except (OSError, ValueError) as error:
+        raise ValueError(f'{file}: {error}, expected the settings of a run') from error
+
+
+def _history(folder: Path) -> list[dict[str, float]]:
+    file = folder / HISTORY
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 def _loaded(file: Path, expected: str):

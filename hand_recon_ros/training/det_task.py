@@ -1,8 +1,6 @@
 """Training DetNet (Zhou et al. 2020, sec. 3.1) on the crops of any data set."""
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 
 from hand_recon_ros.networks.det_net import DetNet, look_up
@@ -14,18 +12,13 @@ from hand_recon_ros.training.step_loader import StepLoader
 
 class DetTask:
     """DetNet: heat maps, delta maps and location maps, all components at once."""
-    name, figure = 'detnet', 'error_mm'
+    name, figures = 'detnet', ('error_mm', 'error_percent')
 
-    def __init__(self, network: DetNet, network_settings: Mapping, batches: HandBatches, held_out: HandBatches,
-                 held_out_crops: int = 768, workers: int = 0):
-        """network_settings: its constructor's, for the record. held_out_crops: of the held-out set's first samples."""
+    def __init__(self, network: DetNet, batches: HandBatches, held_out: HandBatches, held_out_crops: int = 768,
+                 workers: int = 0):
+        """held_out_crops: of samples spread evenly over the held-out set."""
         self.network, self._loader, self._held_out = network, StepLoader(batches.batch, workers), held_out
-        self._held_out_crops = min(held_out_crops, len(held_out))
-        self._settings = {'network': dict(network_settings), 'samples': len(batches), 'held_out': self._held_out_crops}
-
-    def settings(self) -> Mapping:
-        """All that the outcome depends on, beside the schedule."""
-        return self._settings
+        self._held_out_crops = held_out_crops
 
     def to(self, device: torch.device) -> None:
         """Move the network."""
@@ -42,8 +35,8 @@ class DetTask:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Errors of joints that are labelled: in the image, in percent of the crop's side, and about the middle knuckle, in
-        millimetres of a hand of true size."""
+        """Errors of joints that are labelled, where any are: about the middle knuckle, in millimetres of a hand of true
+        size, and in the image, in percent of the crop's side."""
         flat, deep = [], []
         for batch in self._held_out.in_order(self._held_out_crops):
             batch = batch.to(self._device)
@@ -56,4 +49,5 @@ class DetTask:
             truth, length = normalised(batch.joints_m)
             away = ((places.float() - places[:, ROOT:ROOT + 1].float()) - truth).norm(dim=-1) * length[:, None]
             deep.append(away[~torch.isnan(away).any(1)].flatten())
-        return {'error_mm': float(torch.cat(deep).mean()) * 1e3, 'error_percent': float(torch.cat(flat).mean()) * 100}
+        found = {'error_mm': 1e3 * torch.cat(deep), 'error_percent': 100 * torch.cat(flat)}
+        return {name: float(errors.mean()) for name, errors in found.items() if len(errors)}

@@ -3,10 +3,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import torch
@@ -18,22 +20,20 @@ from hand_recon_ros.training.schedule import Schedule
 
 
 class Task(Protocol):
-    """What is trained on what. `figure`: the validation figure that chooses the best weights, lower is better."""
+    """What is trained on what. `figures`: of validation, lower is better; the first that there are labels for chooses the
+    best weights."""
     name: str
-    figure: str
+    figures: tuple[str, ...]
     network: nn.Module
 
     def to(self, device: torch.device) -> None:
         """Move the network and all constants."""
 
-    def settings(self) -> Mapping:
-        """All that the outcome depends on, beside the schedule."""
-
     def losses(self, network: nn.Module, step: int, rank: int, size: int) -> dict[str, torch.Tensor]:
         """Weighted terms of one batch of `size` samples, which depends on step and rank alone; their sum is descended."""
 
     def validate(self) -> dict[str, float]:
-        """Figures on held-out samples, the network in eval mode, no gradients."""
+        """Figures on held-out samples that there are labels for, the network in eval mode, no gradients."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +48,11 @@ class Fitted:
     leads: bool = True
 
 
-def fit(task: Task, schedule: Schedule, folder: Path | str, device: str = 'cpu', progress: bool = True) -> Fitted:
+def fit(task: Task, schedule: Schedule, folder: Path | str, settings: Mapping = MappingProxyType({}), device: str = 'cpu',
+        progress: bool = True) -> Fitted:
     """Train `task` to the schedule's end, going on with what the folder holds of an earlier, interrupted run.
+
+    settings: all that the outcome depends on beside the schedule; a folder begun with others is refused.
 
     Under torchrun every process takes its share of the batch. ValueError where a loss is not finite, naming it, and
     where the folder belongs to other settings.
@@ -61,7 +64,8 @@ def fit(task: Task, schedule: Schedule, folder: Path | str, device: str = 'cpu',
         trained = [p for p in task.network.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(trained, schedule.learning_rate, (schedule.beta1, schedule.beta2),
                                      weight_decay=schedule.weight_decay)
-        run = RunFolder(folder, {'task': task.name, **task.settings(), **dataclasses.asdict(schedule)})
+        run = RunFolder(folder, {'task': task.name, 'processes': processes, **settings, **dataclasses.asdict(schedule)},
+                        leads=rank == 0)
         state = run.load(task.network, optimizer)
         network = task.network
         if processes > 1:
@@ -73,15 +77,17 @@ def fit(task: Task, schedule: Schedule, folder: Path | str, device: str = 'cpu',
                 terms = _step(task, network, optimizer, trained, schedule, step, rank, processes, place)
                 bar.update()
                 done = step + 1
-                if (done % schedule.validate_every == 0 or done == schedule.steps) and rank == 0:
-                    figures = _validated(task)
+                validates = done % schedule.validate_every == 0 or done == schedule.steps
+                if validates and rank == 0:
+                    figures, decisive = _validated(task)
                     run.note(done, {**{f'loss_{name}': value for name, value in terms.items()}, **figures})
-                    if state.best is None or figures[task.figure] < state.best:
-                        state = dataclasses.replace(state, best=figures[task.figure], best_step=done)
+                    if state.best is None or figures[decisive] < state.best:
+                        state = dataclasses.replace(state, best=figures[decisive], best_step=done)
                         run.keep_best(task.network)
-                    bar.set_postfix({task.figure: f'{figures[task.figure]:.4g}'})
+                    bar.set_postfix({decisive: f'{figures[decisive]:.4g}'})
                 state = dataclasses.replace(state, step=done, seconds=before_s + time.monotonic() - started)
-                if (done % schedule.save_every == 0 or done == schedule.steps) and rank == 0:
+                # After a validation at once: the best weights and what is said of them belong together.
+                if (validates or done % schedule.save_every == 0) and rank == 0:
                     run.save(task.network, optimizer, state)
         return Fitted(state, figures, run.history(), rank == 0)
 
@@ -104,10 +110,18 @@ def _step(task, network, optimizer, trained, schedule, step, rank, processes, pl
     return values
 
 
-def _validated(task: Task) -> dict[str, float]:
+def _validated(task: Task) -> tuple[dict[str, float], str]:
+    """All figures, and the name of the decisive one."""
     task.network.eval()
     with torch.no_grad():
-        return task.validate()
+        figures = task.validate()
+    decisive = next((name for name in task.figures if name in figures), None)
+    if decisive is None:
+        raise ValueError(f'{task.name}: nothing in the validation set is labelled for {" or ".join(task.figures)}, expected '
+                         'hands that are')
+    if not math.isfinite(figures[decisive]):
+        raise ValueError(f'{task.name}: {decisive} is {figures[decisive]} on the validation set, expected a finite number')
+    return figures, decisive
 
 
 @contextlib.contextmanager

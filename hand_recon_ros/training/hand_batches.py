@@ -93,7 +93,8 @@ class HandBatches:
         """`size` crops of a training step, one view of each sample; an epoch of a process sees every sample once."""
         crops = []
         for number, rng in self._drawn(step, size, rank):
-            crops.append(self.crop(number, int(rng.integers(self.views)), rng))
+            place = int(rng.integers(self.views))
+            crops.append(self.crop(self._next_shown(number, (place,)), place, rng))
         return stacked(crops)
 
     def pairs(self, step: int, size: int, rank: int = 0) -> tuple[HandBatch, HandBatch, torch.Tensor]:
@@ -102,14 +103,35 @@ class HandBatches:
         return _stacked_pairs([self._pair(number, rng) for number, rng in self._drawn(step, size, rank)])
 
     def in_order(self, count: int) -> Iterator[HandBatch]:
-        """Crops of the first `count` samples, unaugmented, a view of each by turns, in batches to validate on."""
-        for numbers in _blocks(count):
-            yield stacked([self.crop(number, number % self.views) for number in numbers])
+        """Crops of `count` samples at most, evenly over the set, unaugmented, a view of each by turns, in batches to
+        validate on; without those that nothing is known of."""
+        places = [(number, number % self.views) for number in self._spread(count)]
+        for part in _blocks([(number, place) for number, place in places if self._shows(number, place)]):
+            yield stacked([self.crop(number, place) for number, place in part])
 
     def pairs_in_order(self, count: int) -> Iterator[tuple[HandBatch, HandBatch, torch.Tensor]]:
         """As in_order, pairs as `pairs` has them."""
-        for numbers in _blocks(count):
-            yield _stacked_pairs([self._pair(number, None) for number in numbers])
+        for part in _blocks([number for number in self._spread(count) if self._shows(number, 0) and self._shows(number, 1)]):
+            yield _stacked_pairs([self._pair(number, None) for number in part])
+
+    def _spread(self, count: int) -> range:
+        return range(0, len(self), max(len(self) // max(count, 1), 1))[:count]
+
+    def _shows(self, number: int, place: int) -> bool:
+        """Whether a crop can be taken: the detector sees a hand there, or enough of its joints are labelled."""
+        if self._detected.presence[number, place] >= 0.5:
+            return True
+        sample = self._dataset[number]
+        joints_px = hand_labels(sample, min(place, len(sample.views) - 1), self._told).joints_px
+        return np.isfinite(joints_px).all(-1).sum() >= 2
+
+    def _next_shown(self, number: int, places: tuple[int, ...]) -> int:
+        """The first sample from this one on that shows a hand at all these places."""
+        for away in range(len(self)):
+            other = (number + away) % len(self)
+            if all(self._shows(other, place) for place in places):
+                return other
+        raise ValueError(f'{self._dataset.root}: no hand that is detected or labelled, expected some')
 
     def _drawn(self, step: int, size: int, rank: int):
         """(number, generator) of each sample of a step."""
@@ -119,6 +141,7 @@ class HandBatches:
             yield number, np.random.default_rng([self._seed, rank, epoch, number])
 
     def _pair(self, number: int, rng) -> tuple[LabelledCrop, LabelledCrop, np.ndarray]:
+        number = self._next_shown(number, (0, 1))
         left, right = (self.crop(number, place, rng) for place in (0, 1))
         sample = self._dataset[number]
         between = sample.views[1].T_view_first[:3, :3]
@@ -132,15 +155,14 @@ class HandBatches:
         place = min(place, len(sample.views) - 1)
         view, labels = sample.views[place], hand_labels(sample, place, self._told)
         camera = view.camera or nominal_camera(view.width, view.height)
-        seen = self._detected.presence[number, place] >= 0.5
-        points_px = np.asarray(self._detected.points_px[number, place], np.float64)
-        around = points_px if seen else labels.joints_px
+        points_px = np.full((21, 2), np.nan)
+        if self._detected.presence[number, place] >= 0.5:
+            points_px = np.asarray(self._detected.points_px[number, place], np.float64)
+        around = points_px if np.isfinite(points_px).all() else labels.joints_px
         hand = HandCrop.around(around, labels.mirrored, camera, self._size)
         if rng is not None:
             hand = _moved(hand, self._augmentation, rng)
             points_px = self._untrusted(points_px, around, place, rng)
-        elif not seen:
-            points_px = np.full((21, 2), np.nan)
         image, mask = hand.take(view.image()), view.mask()
         if rng is not None:
             image = _recoloured(image, self._augmentation, rng)
@@ -186,9 +208,9 @@ def stacked(crops: list[LabelledCrop]) -> HandBatch:
                      *(torch.from_numpy(np.ascontiguousarray(part, np.float32)) for part in others))
 
 
-def _blocks(count: int) -> Iterator[range]:
-    for first in range(0, count, VALIDATION_BATCH):
-        yield range(first, min(first + VALIDATION_BATCH, count))
+def _blocks(rows: list) -> Iterator[list]:
+    for first in range(0, len(rows), VALIDATION_BATCH):
+        yield rows[first:first + VALIDATION_BATCH]
 
 
 def _stacked_pairs(pairs) -> tuple[HandBatch, HandBatch, torch.Tensor]:

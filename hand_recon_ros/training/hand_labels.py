@@ -14,6 +14,8 @@ from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.hand_model.pickle_reader import read_pickle
 from hand_recon_ros.types import checked
 
+PALM_FOR_WRIST = 'stb_palm'
+
 
 @dataclass(frozen=True)
 class HandLabels:
@@ -57,7 +59,8 @@ class LabelModel:
 
 def hand_labels(sample: Sample, view_number: int, told: LabelModel) -> HandLabels:
     """Labels of a sample's hand in one view; parameters only where they are this model's, in axis-angle numbers, and
-    their zero is known. A hand whose side the set does not tell is taken for a right one."""
+    their zero is known (a set that does not tell is taken to count from the flat hand). A hand whose side the set does
+    not tell is taken for a right one. A palm's centre is not labelled as the wrist."""
     view, mirrored = sample.views[view_number], sample.handedness == 'left'
     joints_px = np.full((21, 2), np.nan) if view.joints_px is None else np.asarray(view.joints_px, np.float64)
     to_view = view.T_view_first[:3, :3]
@@ -65,6 +68,9 @@ def hand_labels(sample: Sample, view_number: int, told: LabelModel) -> HandLabel
     if sample.joints_m is not None:
         joints_m = np.asarray(sample.joints_m, np.float64) @ to_view.T + view.T_view_first[:3, 3]
     rotations = _rotations(sample, to_view @ sample.T_first_model[:3, :3], told)
+    if sample.joint_definition == PALM_FOR_WRIST:
+        joints_px, joints_m = joints_px.copy(), joints_m.copy()
+        joints_px[0] = joints_m[0] = np.nan
     if mirrored:
         joints_m = mirror_points(joints_m)
         rotations = None if rotations is None else mirror_rotations(rotations)
@@ -82,7 +88,8 @@ def _rotations(sample: Sample, turn: np.ndarray, told: LabelModel) -> np.ndarray
     if sample.flat_hand_mean is False:
         if told.hands_mean is None:
             return None
-        pose[3:] += told.hands_mean
+        # A left hand's mean, the mirror image of the right one's: (x, -y, -z) in axis-angle numbers.
+        pose[3:] += told.hands_mean * (np.tile([1, -1, -1], 15) if sample.handedness == 'left' else 1)
     rotations = axis_angle_to_matrix(pose.reshape(16, 3))
     rotations[0] = turn @ rotations[0]
     return rotations

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
-
-from hand_recon_ros.networks.hand_net import HandNet
 from hand_recon_ros.types import checked_choice
 
 IMAGE, KEYPOINTS, FUSION, TAIL, REGRESSOR, MASK = 'image', 'keypoints', 'fusion', ('third', 'fourth'), 'regressor', 'mask'
@@ -21,51 +18,29 @@ ALL = (IMAGE, KEYPOINTS, FUSION, *TAIL, REGRESSOR, MASK)
 @dataclass(frozen=True)
 class Stage:
     """learns: parts of HandNet that do; the others are locked. sees_image, sees_keypoints: what flows. mano, mask: which
-    losses are descended. follows: the stage whose weights it takes over, '' for none."""
+    losses are descended. measures_mask: whether validation draws masks, as from the decoder's training on.
+    follows: the stage whose weights it takes over, '' for none."""
     learns: tuple[str, ...]
     follows: str
     sees_image: bool = True
     sees_keypoints: bool = True
     mano: bool = True
     mask: bool = False
+    measures_mask: bool = False
 
 
 STAGES = {
     'image': Stage((IMAGE, *TAIL, REGRESSOR), '', sees_keypoints=False),
     'keypoint': Stage((KEYPOINTS,), 'image', sees_image=False),
     'fusion': Stage((FUSION, *TAIL, REGRESSOR), 'keypoint'),
-    'segmentation': Stage((MASK,), 'fusion', mano=False, mask=True),
-    'finalize': Stage(ALL, 'segmentation', mask=True),
-    'synthetic_adaption': Stage((IMAGE,), 'finalize'),
+    'segmentation': Stage((MASK,), 'fusion', mano=False, mask=True, measures_mask=True),
+    'finalize': Stage(ALL, 'segmentation', mask=True, measures_mask=True),
+    'synthetic_adaption': Stage((IMAGE,), 'finalize', measures_mask=True),
     # What the stages are compared with: everything at once from the start, "single-stage" of Table 2.
-    'single': Stage(ALL, '', mask=True),
+    'single': Stage(ALL, '', mask=True, measures_mask=True),
 }
 
 
 def stage(name: str) -> Stage:
     """One of STAGES; ValueError for an unknown name."""
     return STAGES[checked_choice('stage', name, tuple(STAGES))]
-
-
-class Staged(nn.Module):
-    """HandNet as one stage trains it: locked parts neither learn nor move their batch statistics."""
-
-    def __init__(self, network: HandNet, stage: Stage):
-        super().__init__()
-        self.network, self._stage = network, stage
-        for part in ALL:
-            for parameter in getattr(network, part).parameters():
-                parameter.requires_grad_(part in stage.learns)
-
-    def train(self, mode: bool = True) -> Staged:
-        """As nn.Module; locked parts stay in eval mode."""
-        super().train(mode)
-        for part in ALL:
-            if part not in self._stage.learns:
-                getattr(self.network, part).eval()
-        return self
-
-    def forward(self, image, heatmaps):
-        """HandOutput of the stage's inputs."""
-        return self.network(image if self._stage.sees_image else None,
-                            heatmaps if self._stage.sees_keypoints else None, mask=self._stage.mask)

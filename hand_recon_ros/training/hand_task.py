@@ -1,45 +1,33 @@
 """Training a stage of HandNet, and its figures on held-out hands."""
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-
 import torch
 
 from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.hand_model.skinning_torch import TorchHand
 from hand_recon_ros.networks.hand_net import HandNet
 from hand_recon_ros.networks.heat_maps import gaussians
-from hand_recon_ros.training.hand_batches import HandBatch, HandBatches
-from hand_recon_ros.training.hand_losses import ManoWeights, mano_losses, mask_loss, output_rotations, posed
-from hand_recon_ros.training.hand_stages import Staged, stage
+from hand_recon_ros.training.hand_batches import HandBatches
+from hand_recon_ros.training.hand_losses import (ManoWeights, in_sides, mano_losses, mask_loss, output_rotations,
+                                                 posed, projected)
+from hand_recon_ros.training.hand_stages import stage
 from hand_recon_ros.training.mesh_errors import aligned_errors_m
+from hand_recon_ros.training.staged_network import Staged
 from hand_recon_ros.training.step_loader import StepLoader
 
 
 class HandTask:
     """One stage of HandNet."""
-    figure = 'pa_mpvpe_mm'
 
-    def __init__(self, stage_name: str, network: HandNet, network_settings: Mapping, model: HandModel,
-                 batches: HandBatches, held_out: HandBatches, held_out_crops: int = 768, sigma_px: float = 2.0,
-                 weights: ManoWeights = ManoWeights(), workers: int = 0):
-        """network: with the weights of the stage before. network_settings: its constructor's, for the record.
-        held_out_crops: of the held-out set's first samples, for validation. sigma_px: of the heat maps' Gaussians."""
+    def __init__(self, stage_name: str, network: HandNet, model: HandModel, batches: HandBatches, held_out: HandBatches,
+                 held_out_crops: int = 768, sigma_px: float = 2.0, weights: ManoWeights = ManoWeights(), workers: int = 0):
+        """network: with the weights of the stage before. held_out_crops: of samples spread evenly over the held-out set,
+        for validation. sigma_px: of the heat maps' Gaussians."""
         self.name, self._stage = f'handnet {stage_name}', stage(stage_name)
+        self.figures = ('pa_mpvpe_mm', 'joints_percent') if self._stage.mano else ('mask_loss',)
         self.network = Staged(network, self._stage)
         self._hand, self._weights, self._sigma = TorchHand(model), weights, sigma_px
-        self._loader, self._held_out = StepLoader(batches.batch, workers), held_out
-        self._held_out_crops = min(held_out_crops, len(held_out))
-        if not self._stage.mano:
-            self.figure = 'mask_loss'
-        self._settings = {'stage': stage_name, 'network': dict(network_settings), 'model': model.name,
-                          'weights': dataclasses.asdict(weights), 'sigma_px': sigma_px, 'samples': len(batches),
-                          'held_out': self._held_out_crops}
-
-    def settings(self) -> Mapping:
-        """All that the outcome depends on, beside the schedule."""
-        return self._settings
+        self._loader, self._held_out, self._held_out_crops = StepLoader(batches.batch, workers), held_out, held_out_crops
 
     def to(self, device: torch.device) -> None:
         """Move network and hand."""
@@ -57,31 +45,29 @@ class HandTask:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Errors of meshes, aligned and about the wrist, and of masks; without augmentation."""
-        errors, roots, losses, overlaps = [], [], [], []
+        """Errors of meshes, aligned and about the wrist, of joints in the image, in percent of the crop's side, and of
+        masks, each where any are labelled; without augmentation."""
+        found = {name: [] for name in ('pa_mpvpe_mm', 'wrist_mpvpe_mm', 'joints_percent', 'mask_loss', 'mask_iou')}
         for batch in self._held_out.in_order(self._held_out_crops):
             batch = batch.to(self._device)
             output = self.network(batch.image, gaussians(batch.keypoints_px, batch.image.shape[-1], self._sigma))
             if self._stage.mano:
-                found, truth = self._meshes(output, batch)
-                errors.append(aligned_errors_m(found, truth))
-                roots.append((found - truth).norm(dim=-1).mean(1))
-            if self._stage.mask:
-                losses.append(mask_loss(output.mask, batch.mask))
-                overlaps.append(intersection_over_union(output.mask > 0, batch.mask > 0.5))
-        figures = {}
-        if errors:
-            figures |= {'pa_mpvpe_mm': float(torch.cat(errors).mean()) * 1e3,
-                        'wrist_mpvpe_mm': float(torch.cat(roots).mean()) * 1e3}
-        if losses:
-            figures |= {'mask_loss': float(torch.stack(losses).mean()), 'mask_iou': float(torch.cat(overlaps).mean())}
-        return figures
-
-    def _meshes(self, output, batch: HandBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Vertices (N, V, 3), metres about the wrist, of the output and of the labels, where there are labels."""
-        known = ~torch.isnan(batch.rotations).flatten(1).any(1) & ~torch.isnan(batch.shape).any(1)
-        found = posed(self._hand, output_rotations(output)[known], output.shape.float()[known])
-        return found.vertices, posed(self._hand, batch.rotations[known], batch.shape[known]).vertices
+                mesh = posed(self._hand, output_rotations(output), output.shape.float())
+                away = projected(mesh, output.camera.float()) - in_sides(batch.joints_px, batch.image.shape[-1])
+                away = away.norm(dim=-1)
+                found['joints_percent'].append(100 * away[~torch.isnan(away)])
+                known = ~torch.isnan(batch.rotations).flatten(1).any(1) & ~torch.isnan(batch.shape).any(1)
+                if known.any():
+                    truth = posed(self._hand, batch.rotations[known], batch.shape[known]).vertices
+                    found['pa_mpvpe_mm'].append(1e3 * aligned_errors_m(mesh.vertices[known], truth))
+                    found['wrist_mpvpe_mm'].append(1e3 * (mesh.vertices[known] - truth).norm(dim=-1).mean(1))
+            masked = ~torch.isnan(batch.mask).flatten(1).any(1)
+            if self._stage.measures_mask and masked.any():
+                logits, truth = output.mask[masked], batch.mask[masked]
+                found['mask_loss'].append(mask_loss(logits, truth).expand(len(truth)))
+                found['mask_iou'].append(intersection_over_union(logits > 0, truth > 0.5))
+        joined = {name: torch.cat(parts) for name, parts in found.items() if parts}
+        return {name: float(values.mean()) for name, values in joined.items() if len(values)}
 
 
 def intersection_over_union(found: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 import torch
 
@@ -26,29 +25,19 @@ class IkTask:
     The paper knows no rotations of the latter and supervises them by eq. 12 alone. Rendered hands have them; without,
     points say nothing of twist, and the network twists fingers by 16 degrees beyond what joints can.
     """
-    name, figure = 'iknet', 'error_mm'
+    name, figures = 'iknet', ('error_mm',)
 
     def __init__(self, model: HandModel, hands: MotionCapture, width: int = 1024, weights: IkWeights = IkWeights(),
                  seen: DetectorPoints | None = None, seen_held_out: DetectorPoints | None = None,
                  seen_share: float = 0.5, mean_rest: float = 0.5, seen_rotations: bool = True, seed: int = 0):
         """seen_share: of each batch, taken from `seen`. mean_rest: share of those given with the mean hand's rest, as of
         a person of whom nothing is known. seen_rotations: whether those learn from their true rotations."""
-        for name, value in (('seen_share', seen_share), ('mean_rest', mean_rest)):
-            if not 0 <= value <= 1:
-                raise ValueError(f'{name}: {value!r}, expected 0 to 1')
         torch.manual_seed(seed)
         self.network, self._hands, self._weights, self._seed = IkNet(width), hands, weights, seed
         self._kinematics = LandmarkKinematics(model)
         self._seen, self._held_out = (None if each is None else each.tensors() for each in (seen, seen_held_out))
         self._share = 0.0 if seen is None else seen_share
         self._mean_rest, self._seen_rotations = mean_rest, seen_rotations
-        self._settings = {'model': model.name, 'width': width, 'weights': dataclasses.asdict(weights),
-                          'hands': dataclasses.asdict(hands.settings), 'seen': len(seen) if seen else 0,
-                          'seen_share': self._share, 'mean_rest': mean_rest, 'seen_rotations': seen_rotations, 'seed': seed}
-
-    def settings(self) -> Mapping:
-        """All that the outcome depends on, beside the schedule."""
-        return self._settings
 
     def to(self, device: torch.device) -> None:
         """Move the network and the hand."""
@@ -81,8 +70,11 @@ class IkTask:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Landmark and rotation errors of hands never trained on; error_mm is of detector points where there are any, of
-        people of whom nothing is known."""
+        """Landmark and rotation errors of hands never trained on; error_mm is of detector points where there are any.
+
+        Those are told the mean hand's rest, as of people of whom nothing is known, unless none ever are (mean_rest 0);
+        posed by their true shape, so that the error is of rotations alone.
+        """
         hands = self._moved(self._hands.batch(VALIDATION_STEP, VALIDATION_HANDS, 0))
         raw = self.network(ik_inputs(hands.points, hands.rest)).float()
         figures = {'exact_mm': _error_mm(self._posed(raw, hands.shape, hands.offsets), hands.points)}
@@ -93,7 +85,7 @@ class IkTask:
             return {**figures, 'error_mm': figures['exact_mm']}
         points, truth, rest, shape = (self._held_out[name].to(self._device) for name in ('points', 'truth', 'rest', 'shape'))
         carried = self._offsets(rest, shape)
-        told = self._kinematics.rest(torch.zeros_like(shape), carried)
+        told = self._kinematics.rest(torch.zeros_like(shape), carried) if self._mean_rest > 0 else rest
         posed = self._posed(self.network(ik_inputs(points, told)).float(), shape, carried)
         return {**figures, 'input_mm': _error_mm(points, truth), 'error_mm': _error_mm(posed, truth)}
 

@@ -1,7 +1,8 @@
 """Paired landmarks and rotations drawn on the fly, in place of motion capture (Zhou et al. 2020, sec. 3.3, "MoCap data").
 
-A pool of anatomical poses stands for the paper's 1554 captured ones. From it every sample is made by the paper's two
-assumptions: fingers are independent of each other, and whatever lies between rest and a possible pose is possible.
+A pool of anatomical poses stands for the paper's 1554 captured ones. From it samples are made by the paper's two
+assumptions: fingers are independent of each other, and whatever lies between rest and a possible pose is possible. The
+pool itself was drawn so (synthesis.poses): shares of samples are recombined and led to rest again, not all.
 """
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """What a run is made of, read from YAML: which data, which network, how long. recipes/ has the paper's and small ones."""
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing
 from collections.abc import Sequence
@@ -9,11 +10,14 @@ from pathlib import Path
 
 import yaml
 
+from hand_recon_ros.networks.residual import PLANS
+from hand_recon_ros.training.bounds import check_at_least
 from hand_recon_ros.training.hand_batches import Augmentation
 from hand_recon_ros.training.hand_losses import ManoWeights
 from hand_recon_ros.training.ik_losses import IkWeights
 from hand_recon_ros.training.motion_capture import MotionCaptureSettings
 from hand_recon_ros.training.schedule import Schedule
+from hand_recon_ros.types import checked_choice
 
 RECIPES = Path(__file__).parent / 'recipes'
 
@@ -27,6 +31,9 @@ class SetRecipe:
     views: int = 2
     skins: int = 48
     rooms: int = 60
+
+    def __post_init__(self):
+        check_at_least(self, samples=1, seed=0, crop=32, views=1, skins=1, rooms=1)
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,13 @@ class IkRecipe:
     detnet: str = ''
     seed: int = 0
 
+    def __post_init__(self):
+        check_at_least(self, width=1, seen_share=0, mean_rest=0, seed=0)
+        if not self.seen_share < 1:
+            raise ValueError(f'seen_share: {self.seen_share!r}, expected below 1')
+        if not self.mean_rest <= 1:
+            raise ValueError(f'mean_rest: {self.mean_rest!r}, expected at most 1')
+
 
 @dataclass(frozen=True)
 class HandRecipe:
@@ -64,6 +78,14 @@ class HandRecipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
 
+    def __post_init__(self):
+        check_at_least(self, crop=32, seed=0)
+        checked_choice('backbone', self.backbone, tuple(PLANS))
+        if self.crop % 32:
+            raise ValueError(f'crop: {self.crop}, expected a multiple of 32')
+        if not self.sigma_px > 0:
+            raise ValueError(f'sigma_px: {self.sigma_px!r}, expected above 0')
+
 
 @dataclass(frozen=True)
 class DetRecipe:
@@ -75,6 +97,12 @@ class DetRecipe:
     crop: int = 128
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
+
+    def __post_init__(self):
+        check_at_least(self, features=1, crop=32, seed=0)
+        checked_choice('backbone', self.backbone, tuple(PLANS))
+        if self.crop % 32:
+            raise ValueError(f'crop: {self.crop}, expected a multiple of 32')
 
 
 def recipe_path(system: str, name_or_path: str) -> Path:
@@ -99,7 +127,7 @@ def load_recipe(kind: type, path: Path, overrides: Sequence[str] = ()):
         raise ValueError(f'{path}: {str(error).splitlines()[0]}, expected a recipe in YAML') from error
     for override in overrides:
         _override(stored, override)
-    return from_mapping(kind, stored, str(path))
+    return from_mapping(kind, stored, f'{path} with {" ".join(overrides)}' if overrides else str(path))
 
 
 def _override(stored, override: str) -> None:
@@ -142,6 +170,10 @@ def _converted(kind, value, where: str):
         return from_mapping(kind, value, where)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if kind is float and isinstance(value, str):
+        # YAML 1.1 takes 1e-3 for a text: it wants 1.0e-3.
+        with contextlib.suppress(ValueError):
+            return float(value)
     if typing.get_origin(kind) is dict and isinstance(value, dict):
         return {name: _converted(typing.get_args(kind)[1], entry, f'{where}: {name}') for name, entry in value.items()}
     if typing.get_origin(kind) is tuple and isinstance(value, list):

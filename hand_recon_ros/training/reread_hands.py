@@ -2,16 +2,18 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 from tqdm import tqdm
 
 from hand_recon_ros.estimation.det_net_reader import DetNetReader
+from hand_recon_ros.estimation.viewing import nominal_camera, ray_rotation, sight_of
 from hand_recon_ros.hand_model.model import HandModel
 from hand_recon_ros.installation import cache_folder
 from hand_recon_ros.training.detected_hands import DetectedHands
 from hand_recon_ros.training.training_sets import TrainingSet, made_by_one, set_name
-from hand_recon_ros.types import Frame
+from hand_recon_ros.types import Frame, HandKeypoints
 from hand_recon_ros.weights.files import weight_file
 
 
@@ -39,7 +41,16 @@ def _read(training: TrainingSet, reader: DetNetReader, progress: bool) -> Detect
             keypoints = seen.keypoints(number, place, sample.handedness or 'right')
             if keypoints is None:
                 continue
-            again = reader.read(Frame.from_image(view.image(), view.camera), keypoints)
-            found.points_px[number, place], found.points_m[number, place] = again.points_px, again.points_m
+            frame = Frame.from_image(view.image(), view.camera)
+            again = reader.read(frame, keypoints)
+            found.points_px[number, place], found.points_m[number, place] = again.points_px, _about_points(again, frame)
             found.presence[number, place] = seen.presence[number, place]
     return found
+
+
+def _about_points(read: HandKeypoints, frame: Frame) -> np.ndarray:
+    """points_m along the ray through the points' own box, which DetectedHands keeps, instead of the crop's."""
+    camera = frame.camera or nominal_camera(frame.width, frame.height)
+    own = np.concatenate([read.points_px.min(0), read.points_px.max(0)])
+    crop_ray, own_ray = (ray_rotation(sight_of(replace(read, box_px=box), camera)[2]) for box in (read.box_px, own))
+    return read.points_m @ np.asarray(crop_ray).T @ np.asarray(own_ray)

@@ -1,6 +1,7 @@
 """Whole runs: sets, task, loop, weight file with its card. What `hand-recon train` does for each system."""
 from __future__ import annotations
 
+import dataclasses
 import os
 import platform
 from dataclasses import dataclass
@@ -10,10 +11,9 @@ import numpy as np
 import torch
 
 from hand_recon_ros.detection.offsets import load_offsets
-from hand_recon_ros.hand_model.assets import load_hand_model
 from hand_recon_ros.networks.det_net import DetNet
 from hand_recon_ros.networks.hand_net import HandNet
-from hand_recon_ros.training.checkpoint import BEST, best_weights
+from hand_recon_ros.training.checkpoint import BEST, best_weights, check_task, finished_weights
 from hand_recon_ros.training.det_task import DetTask
 from hand_recon_ros.training.detector_points import detector_points
 from hand_recon_ros.training.fit import Fitted, fit
@@ -25,10 +25,11 @@ from hand_recon_ros.training.ik_task import IkTask
 from hand_recon_ros.training.motion_capture import MotionCapture
 from hand_recon_ros.training.recipe import DataRecipe, DetRecipe, HandRecipe, IkRecipe, load_recipe, recipe_path
 from hand_recon_ros.training.reread_hands import reread
+from hand_recon_ros.training.schedule import Schedule
 from hand_recon_ros.training.stereo_task import StereoTask
 from hand_recon_ros.training.training_sets import TrainingSet, given_sets, synthetic_set
 from hand_recon_ros.types import checked_choice
-from hand_recon_ros.weights.files import WeightCard
+from hand_recon_ros.weights.files import DETNET_KINEMATICS, SUFFIX, WeightCard, checksum, read_card
 from hand_recon_ros.weights.store import save_weights
 
 SYNTHETIC_TABLE, REAL_TABLE = 'synthetic', 'real'
@@ -62,6 +63,8 @@ class Ended:
 def train_iknet(options: RunOptions) -> Ended:
     """IKNet by a recipe; ValueError for what cannot be used."""
     recipe = load_recipe(IkRecipe, recipe_path('iknet', options.config), options.overrides)
+    check_task(options.out, IkTask.name)
+    upon = checksum(recipe.detnet) if recipe.detnet else ''
     told = LabelModel.load(options.model)
     training, held_out = _sets(options, recipe.data)
     if recipe.detnet:
@@ -76,23 +79,26 @@ def train_iknet(options: RunOptions) -> Ended:
     task = IkTask(told.model, MotionCapture(told.model, tables, recipe.hands, progress=True), recipe.width,
                   recipe.weights, seen, seen_held_out, recipe.seen_share, recipe.mean_rest, recipe.seen_rotations,
                   recipe.seed)
-    return _ended(options, task, recipe.schedule, options.out, 'iknet', {'width': recipe.width}, training,
-                  f"{whose}'s 21 points of a right hand, metres, and the same at rest")
+    card = _card(options, 'iknet', {'width': recipe.width}, told, training,
+                 f"{whose}'s 21 points of a right hand, metres, and the same at rest",
+                 upon=upon)
+    return _ended(options, task, recipe, recipe.schedule, options.out, card, held_out, recipe.detnet and DETNET_KINEMATICS)
 
 
 def train_detnet(options: RunOptions) -> Ended:
     """DetNet by a recipe; ValueError for what cannot be used."""
     recipe = load_recipe(DetRecipe, recipe_path('detnet', options.config), options.overrides)
+    check_task(options.out, DetTask.name)
     told = LabelModel.load(options.model)
     settings = {'backbone': recipe.backbone, 'features': recipe.features}
     torch.manual_seed(recipe.seed)
     network = DetNet(**settings)
     training, held_out = _sets(options, recipe.data)
-    task = DetTask(network, settings, HandBatches(training.dataset, training.detected, told, recipe.crop,
-                                                  recipe.augmentation, recipe.seed),
+    task = DetTask(network, HandBatches(training.dataset, training.detected, told, recipe.crop, recipe.augmentation,
+                                        recipe.seed),
                    HandBatches(held_out.dataset, held_out.detected, told, recipe.crop), workers=options.workers)
-    return _ended(options, task, recipe.schedule, options.out, 'detnet', settings, training,
-                  f'crops of {recipe.crop} pixels', crop_px=recipe.crop)
+    card = _card(options, 'detnet', settings, told, training, f'crops of {recipe.crop} pixels', crop_px=recipe.crop)
+    return _ended(options, task, recipe, recipe.schedule, options.out, card, held_out)
 
 
 def train_handnet(options: RunOptions, stage_name: str) -> Ended:
@@ -106,27 +112,34 @@ def train_handnet(options: RunOptions, stage_name: str) -> Ended:
     settings = {'backbone': recipe.backbone}
     torch.manual_seed(recipe.seed)
     network = HandNet(**settings)
+    done = {}
     if before:
-        if not (options.out / before / BEST).is_file():
-            raise ValueError(f'{options.out / before}: no weights, expected stage {before!r} to be trained before '
-                             f'{stage_name!r}')
-        weights = best_weights(options.out / before)
+        folder = options.out / before
+        if not (folder / BEST).is_file():
+            raise ValueError(f'{folder}: no weights, expected stage {before!r} to be trained before {stage_name!r}')
+        weights, file = finished_weights(folder), folder / f'handnet{SUFFIX}'
+        card = read_card(file)
+        if card.settings != settings:
+            raise ValueError(f'backbone: {recipe.backbone!r}, expected {card.settings["backbone"]!r} as in {folder}')
+        done = {'upon': checksum(file), 'hours': card.hours}
         network.load_state_dict({name.removeprefix('network.'): value for name, value in weights.items()})
     told = LabelModel.load(options.model)
     training, held_out = _sets(options, recipe.data)
     batches = HandBatches(training.dataset, training.detected, told, recipe.crop, recipe.augmentation, recipe.seed)
     unchanged = HandBatches(held_out.dataset, held_out.detected, told, recipe.crop)
-    inputs = f'crops of {recipe.crop} pixels and heat maps of {recipe.sigma_px} pixels around MediaPipe\'s landmarks'
+    schedule, folder = recipe.schedules[stage_name], options.out / stage_name
     if stage_name == 'stereo':
         if max(len(options.data), len(options.validation)) > 1:
             raise ValueError('--data, --validation: several sets, expected one of pairs for stage stereo')
         task = StereoTask(network, told.model, batches, unchanged, sigma_px=recipe.sigma_px, workers=options.workers)
-        return _ended(options, task, recipe.schedules[stage_name], options.out / stage_name, 'stereo_weights', {},
-                      training, "both views' base features of HandNet")
-    task = HandTask(stage_name, network, settings, told.model, batches, unchanged, sigma_px=recipe.sigma_px,
-                    weights=recipe.weights, workers=options.workers)
-    return _ended(options, task, recipe.schedules[stage_name], options.out / stage_name, 'handnet', settings, training,
-                  inputs, crop_px=recipe.crop, sigma_px=recipe.sigma_px)
+        card = _card(options, 'stereo_weights', {}, told, training, "both views' base features of HandNet", **done)
+        return _ended(options, task, recipe, schedule, folder, card, held_out)
+    task = HandTask(stage_name, network, told.model, batches, unchanged, sigma_px=recipe.sigma_px, weights=recipe.weights,
+                    workers=options.workers)
+    card = _card(options, 'handnet', settings, told, training,
+                 f"crops of {recipe.crop} pixels and heat maps of {recipe.sigma_px} pixels around MediaPipe's landmarks",
+                 crop_px=recipe.crop, sigma_px=recipe.sigma_px, **done)
+    return _ended(options, task, recipe, schedule, folder, card, held_out)
 
 
 def _sets(options: RunOptions, recipe: DataRecipe) -> tuple[TrainingSet, TrainingSet]:
@@ -138,18 +151,30 @@ def _sets(options: RunOptions, recipe: DataRecipe) -> tuple[TrainingSet, Trainin
     return synthetic_set(recipe.training, threads), synthetic_set(recipe.validation, threads)
 
 
-def _ended(options: RunOptions, task, schedule, folder: Path, network: str, settings: dict, training: TrainingSet,
-           inputs: str, **taken) -> Ended:
-    """Train, then write the best weights with their card into the run's folder. taken: further fields of the card."""
-    fitted = fit(task, schedule, folder, options.device)
+def _card(options: RunOptions, network: str, settings: dict, told: LabelModel, training: TrainingSet, inputs: str,
+          hours: float = 0.0, **taken) -> WeightCard:
+    """The card as far as it is known before the run. hours: of the stages before it. taken: further fields of it."""
+    hardware = torch.cuda.get_device_name() if options.device.startswith('cuda') else f'{os.cpu_count()} CPU cores'
+    return WeightCard(network, settings, told.model.name, inputs, training.told, options.command,
+                      f'{hardware}, {platform.machine()}', hours, {}, **taken)
+
+
+def _ended(options: RunOptions, task, recipe, schedule: Schedule, folder: Path, card: WeightCard, held_out: TrainingSet,
+           name: str = '') -> Ended:
+    """Train, then write the best weights with their card into the run's folder. name: of the file, the network's own
+    where it is ''."""
+    settings = dataclasses.asdict(recipe)
+    for told_elsewhere in ('schedule', 'schedules', *(('data',) if options.data else ())):
+        settings.pop(told_elsewhere, None)
+    settings |= {'model': card.model, 'training': card.data, 'validation': held_out.told, 'upon': card.upon}
+    fitted = fit(task, schedule, folder, settings, options.device)
     if not fitted.leads:
         return Ended(task.name, fitted, None)
     task.network.load_state_dict(best_weights(folder))
     best = next(line for line in fitted.history if line['step'] == fitted.progress.best_step)
-    figures = {name: value for name, value in best.items() if name != 'step' and not name.startswith('loss_')}
-    hardware = torch.cuda.get_device_name() if options.device.startswith('cuda') else f'{os.cpu_count()} CPU cores'
-    card = WeightCard(network, settings, load_hand_model(options.model).name, inputs, training.told, options.command,
-                      f'{hardware}, {platform.machine()}', fitted.progress.seconds / 3600, figures, **taken)
+    card = dataclasses.replace(card, hours=card.hours + fitted.progress.seconds / 3600, figures={
+        figure: value for figure, value in best.items() if figure != 'step' and not figure.startswith('loss_')})
     plain = getattr(task.network, 'network', task.network)
-    save_weights(plain.cpu(), card, folder / f'{network}.safetensors')
-    return Ended(task.name, fitted, folder / f'{network}.safetensors')
+    file = folder / f'{name or card.network}{SUFFIX}'
+    save_weights(plain.cpu(), card, file)
+    return Ended(task.name, fitted, file)

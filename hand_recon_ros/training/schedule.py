@@ -31,7 +31,6 @@ class Schedule:
     precision: str = 'float32'
     validate_every: int = 500
     save_every: int = 500
-    seed: int = 0
 
     def __post_init__(self):
         for name in ('steps', 'batch_size', 'validate_every', 'save_every'):
@@ -39,7 +38,7 @@ class Schedule:
                 raise ValueError(f'{name}: {getattr(self, name)!r}, expected a whole number of at least 1')
         if not self.learning_rate > 0:
             raise ValueError(f'learning_rate: {self.learning_rate!r}, expected above 0')
-        for name in ('weight_decay', 'warmup_steps', 'decay_steps', 'clip_norm', 'seed'):
+        for name in ('weight_decay', 'warmup_steps', 'decay_steps', 'clip_norm'):
             if not getattr(self, name) >= 0:
                 raise ValueError(f'{name}: {getattr(self, name)!r}, expected at least 0')
         for name in ('beta1', 'beta2'):

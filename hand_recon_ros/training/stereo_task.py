@@ -1,8 +1,6 @@
 """Training HandNet's stereo weights: both views of a pair, everything but the weights' regressor locked (fig. 5, eq. 11)."""
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import nn
 
@@ -18,7 +16,7 @@ from hand_recon_ros.training.step_loader import StepLoader
 
 class StereoTask:
     """StereoWeights on the base features of a trained HandNet. Left and right are the first and second view."""
-    name, figure = 'handnet stereo', 'pa_mpvpe_mm'
+    name, figures = 'handnet stereo', ('pa_mpvpe_mm',)
 
     def __init__(self, hand_net: HandNet, model: HandModel, batches: HandBatches, held_out: HandBatches,
                  held_out_pairs: int = 768, sigma_px: float = 2.0, workers: int = 0):
@@ -32,13 +30,7 @@ class StereoTask:
             parameter.requires_grad_(False)
         self._hand, self._sigma, self._held_out = TorchHand(model), sigma_px, held_out
         self._loader = StepLoader(batches.pairs, workers)
-        self._held_out_pairs = min(held_out_pairs, len(held_out))
-        self._settings = {'model': model.name, 'sigma_px': sigma_px, 'samples': len(batches),
-                          'held_out': self._held_out_pairs}
-
-    def settings(self) -> Mapping:
-        """All that the outcome depends on, beside the schedule."""
-        return self._settings
+        self._held_out_pairs = held_out_pairs
 
     def to(self, device: torch.device) -> None:
         """Move networks and hand."""
@@ -50,8 +42,10 @@ class StereoTask:
         """Eq. 11 on the blended hand, in the right view's crop."""
         right, left, between = self._loader.get(step, rank, size)
         right, left = right.to(self._device), left.to(self._device)
-        found, truth = self._blended(network, right, left, between.to(self._device))
-        return stereo_losses(found, truth, 1.0, 1.0)
+        seen = self._seen(right), self._seen(left)
+        with torch.autocast(self._device.type, enabled=False):
+            found, truth = self._blended(network, *seen, right, between.to(self._device))
+            return stereo_losses(found, truth, 1.0, 1.0)
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
@@ -59,9 +53,9 @@ class StereoTask:
         both, alone = [], []
         for pairs in self._held_out.pairs_in_order(self._held_out_pairs):
             right, left, between = (part.to(self._device) for part in pairs)
-            found, truth = self._blended(self.network, right, left, between)
-            both.append(aligned_errors_m(found.vertices, truth.vertices))
             output = self._seen(right)
+            found, truth = self._blended(self.network, output, self._seen(left), right, between)
+            both.append(aligned_errors_m(found.vertices, truth.vertices))
             single = posed(self._hand, output_rotations(output), output.shape.float())
             alone.append(aligned_errors_m(single.vertices, truth.vertices))
         stereo, mono = (float(torch.cat(errors).mean()) * 1e3 for errors in (both, alone))
@@ -71,9 +65,10 @@ class StereoTask:
         with torch.no_grad():
             return self._hand_net(batch.image, gaussians(batch.keypoints_px, batch.image.shape[-1], self._sigma), mask=False)
 
-    def _blended(self, network: nn.Module, right: HandBatch, left: HandBatch, between: torch.Tensor):
-        """Meshes of the blend (eq. 6-7) and of the labels. between: (N, 3, 3), the left crop's axes to the right's."""
-        seen_right, seen_left = self._seen(right), self._seen(left)
+    def _blended(self, network: nn.Module, seen_right: HandOutput, seen_left: HandOutput, right: HandBatch,
+                 between: torch.Tensor):
+        """Meshes of the blend (eq. 6-7) and of the right view's labels. between: (N, 3, 3), the left crop's axes to the
+        right's."""
         weights = network(seen_right.base.float(), seen_left.base.float())
         at_left = output_rotations(seen_left)
         at_left = torch.cat([(between @ at_left[:, 0])[:, None], at_left[:, 1:]], dim=1)

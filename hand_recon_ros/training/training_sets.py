@@ -44,12 +44,15 @@ def given_set(text: str, threads: int, progress: bool = True) -> TrainingSet:
     """The set that '[NAME:]ROOT[:SPLIT]' says, NAME a registered data set ('shards' when left out)."""
     name, _, rest = text.partition(':')
     if name not in DATASETS:
+        if rest and not Path(name).expanduser().exists():
+            raise ValueError(f'{text}: no data set {name!r} and no such path, expected [NAME:]ROOT[:SPLIT] with a NAME of '
+                             f'{", ".join(DATASETS)}')
         name, rest = 'shards', text
     root, _, split = rest.partition(':')
     dataset = open_dataset(name, Path(root).expanduser(), split or None)
     if not len(dataset):
         raise ValueError(f'{text}: no samples, expected some')
-    return TrainingSet(dataset, _detected(dataset, threads, progress), f'{name} {dataset.split}, {len(dataset)} samples')
+    return TrainingSet(dataset, _detected(dataset, threads, progress), f'{name} {dataset.split} of {dataset.root.name}, {len(dataset)} samples')
 
 
 def synthetic_set(recipe: SetRecipe, workers: int, progress: bool = True) -> TrainingSet:

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 FOLDER, SUFFIX, FORMAT = Path(__file__).parent, '.safetensors', '1'
 LICENCE = 'Apache-2.0'
+DETNET_KINEMATICS = 'iknet_detnet'      # the IKNet that learned DetNet's points, for the estimator minimal_hand
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,8 @@ class WeightCard:
     """Where a weight file comes from. network, settings: of networks.registry. model: the hand model it was trained for.
 
     inputs: what it takes, in words. data: the sets it was trained on and their seeds. command: that made it. hardware,
-    hours: on what and how long. figures: {name with unit: value} on the validation set. crop_px, sigma_px: of its crop
-    and of heat maps in it, 0 where it takes none.
+    hours: on what and how long, with the stages before it. figures: {name with unit: value} on the validation set.
+    crop_px, sigma_px: of its crop and of heat maps in it, 0 where it takes none. upon: checksum of the weights that it was trained upon, '' for none.
     """
     network: str
     settings: dict
@@ -32,13 +33,15 @@ class WeightCard:
     figures: dict[str, float]
     crop_px: int = 0
     sigma_px: float = 0.0
+    upon: str = ''
     licence: str = LICENCE
     limits: list[str] = field(default_factory=list)
 
     def markdown(self, name: str, size: int) -> str:
         """The card for a person: a page beside the file."""
         rows = [('network', f'`{self.network}` with {self.settings}'), ('hand model', self.model), ('takes', self.inputs),
-                ('trained on', self.data), ('by', f'`{self.command}`'),
+                ('trained on', self.data), *([('upon', f'weights {self.upon[:12]}')] if self.upon else []),
+                ('by', f'`{self.command}`'),
                 ('hardware, hours', f'{self.hardware}, {self.hours:.2g}'), ('licence', self.licence),
                 ('size', f'{size / 1e6:.1f} MB')]
         lines = [f'# {name}', '', '| | |', '|---|---|', *(f'| {key} | {value} |' for key, value in rows), '',
@@ -55,21 +58,36 @@ def weight_file(name_or_path: str | Path) -> Path:
 def own_or_shipped(name: str, folder: str | Path = '') -> Path:
     """NAME.safetensors in a folder of one's own weights where it is there, else the shipped one; '' for no such folder.
 
-    ValueError where the folder is none.
+    ValueError as check_folder.
     """
+    check_folder(folder)
+    own = Path(folder).expanduser() / f'{name}{SUFFIX}'
+    return own if str(folder) and own.is_file() else weight_file(name)
+
+
+def check_folder(folder: str | Path) -> None:
+    """ValueError unless it is '' or a folder of one's own weights: .safetensors files of the shipped ones' names alone."""
     if not str(folder):
-        return weight_file(name)
-    folder = Path(folder).expanduser()
+        return
+    folder, known = Path(folder).expanduser(), sorted(file.name for file in FOLDER.glob(f'*{SUFFIX}'))
     if not folder.is_dir():
         raise ValueError(f'weights_dir: {folder} is no folder, expected one of .safetensors files')
-    own = folder / f'{name}{SUFFIX}'
-    return own if own.is_file() else weight_file(name)
+    found = sorted(file.name for file in folder.glob(f'*{SUFFIX}'))
+    strange = [name for name in found if name not in known]
+    if strange or not found:
+        raise ValueError(f'weights_dir: {folder} has {strange[0] if strange else "no .safetensors file"}, expected some of '
+                         f'{", ".join(known)}')
 
 
 def read_card(name_or_path: str | Path) -> WeightCard:
     """What a weight file says of itself, without its numbers. ValueError names the file and what is wrong."""
     path = weight_file(name_or_path)
     return _card(path, _header(path))
+
+
+def checksum(name_or_path: str | Path) -> str:
+    """Of the numbers of a weight file, as its header states it. ValueError names the file and what is wrong."""
+    return _header(weight_file(name_or_path))['sha256']
 
 
 def read_weights(name_or_path: str | Path, network: str | None = None,

@@ -37,8 +37,8 @@ def load_weights(name_or_path: str | Path, network: str | None = None,
                  model: str | None = None) -> tuple[nn.Module, WeightCard]:
     """The network of a weight file, in float32 and eval mode, and its card.
 
-    network, model: the kind and the hand model's name that are expected. ValueError names the file and what is wrong: as files.read_weights, or a tensor
-    that is missing, unexpected or of another shape than the network's.
+    network, model: the kind and the hand model's name that are expected. ValueError names the file and what is wrong: as
+    files.read_weights, or a tensor that is missing, unexpected or of another shape than the network's.
     """
     path = weight_file(name_or_path)
     arrays, card = read_weights(name_or_path, network, model)

@@ -34,7 +34,8 @@ class Variant:
     sees_image: bool = True
 
 
-VARIANTS = (Variant('all stages', 'handnet/synthetic_adaption', 'multi'),
+# As many steps each: of the stages up to `finalize`, but for the mask decoder's own, and of the single one.
+VARIANTS = (Variant('all stages', 'handnet/finalize', 'multi'),
             Variant('single stage', 'handnet_single/single', 'single'),
             Variant('keypoints alone', 'handnet/keypoint', '', sees_image=False))
 
@@ -67,8 +68,9 @@ def _errors(network, sigma_px: float, batches: HandBatches, held_out: HeldOut, t
     """(vertex errors (N,), joint errors (N, 21)) mm, aligned."""
     hand, vertices, joints = TorchHand(held_out.model), [], []
     numbers = held_out.numbers
-    for first in tqdm(range(0, len(numbers), BATCH), f'{variant.name}, {told}', disable=not sys.stderr.isatty()):
-        batch = stacked([batches.crop(number, 0) for number in numbers[first:first + BATCH]])
+    parts = np.array_split(numbers, -(-len(numbers) // BATCH))
+    for part in tqdm(parts, f'{variant.name}, {told}', disable=not sys.stderr.isatty()):
+        batch = stacked([batches.crop(int(number), 0) for number in part])
         points = batch.keypoints_px
         if told == 'none':
             points = torch.full_like(points, float('nan'))

@@ -21,7 +21,10 @@ from hand_recon_ros.hand_model.parameters import HandParameters, StepSpace
 from hand_recon_ros.networks.ik_encoding import ROOT
 from hand_recon_ros.refinement import residuals
 from hand_recon_ros.refinement.gauss_newton import GaussNewton
+from hand_recon_ros.training.detected_hands import DetectedHands
 from hand_recon_ros.training.detector_points import DetectorPoints, detector_points
+from hand_recon_ros.training.reread_hands import reread
+from hand_recon_ros.weights.files import DETNET_KINEMATICS
 
 NOISE_M, POINT_SIGMA_M = 0.008, 0.005
 REST_ITERATIONS = 30
@@ -60,21 +63,30 @@ ABLATION = ('iknet', 'iknet_without_rotations', 'iknet_without_3dposdata', 'ikne
 
 
 def ablation_rows(held_out: HeldOut, runs: Path) -> list[dict]:
-    """A row for each IKNet of the ablation on the detector's held-out points, its angles as they come."""
-    skeleton = build_skeleton(held_out.model, held_out.offsets_m)
-    seen = _seen(held_out)
-    rows = []
-    for name in ('points', *ABLATION):
-        if name == 'points':
-            case, landmarks, angles = 'without IKNet', seen.points, None
-        else:
-            way = LearnedKinematics(skeleton, held_out.model.name, runs / name / 'iknet.safetensors', limited=False)
-            landmarks, angles, _ = _solved(way, skeleton, seen.points, np.zeros_like(seen.shape), name)
-            case = name.replace('_', ' ').replace('iknet', 'IKNet')
-        row = {'case': f'table 2, {case}', 'section': 'iknet_ablation', 'hands': len(landmarks),
-               **_figures(landmarks, angles, seen.truth)}
-        rows.append(row | ({'paper_auc_20_50': PAPER_AUC[name]} if name in PAPER_AUC else {}))
-    return rows
+    """A row for each IKNet of the ablation on the detector's held-out points, its angles as they come; then DetNet's
+    points, and the IKNet that learned those."""
+    skeleton, seen = build_skeleton(held_out.model, held_out.offsets_m), _seen(held_out)
+    rows = [_ablation_row('points', "MediaPipe's points", seen.points, None, seen.truth)]
+    for name in ABLATION:
+        rows.append(_learned_row(name, runs / name / 'iknet.safetensors', name.replace('_', ' ').replace('iknet', 'IKNet'),
+                                 held_out, skeleton, seen))
+    again = reread(held_out.set, held_out.model, 'detnet', progress=sys.stderr.isatty())
+    skeleton, seen = build_skeleton(held_out.model), _seen(held_out, again, np.zeros((21, 3)))
+    return [*rows, _ablation_row('points', "DetNet's points", seen.points, None, seen.truth),
+            _learned_row('iknet', DETNET_KINEMATICS, 'DetNet + IKNet', held_out, skeleton, seen)]
+
+
+def _learned_row(name: str, weights: Path | str, case: str, held_out: HeldOut, skeleton: Skeleton,
+                 seen: DetectorPoints) -> dict:
+    way = LearnedKinematics(skeleton, held_out.model.name, weights, limited=False)
+    landmarks, angles, _ = _solved(way, skeleton, seen.points, np.zeros_like(seen.shape), case)
+    return _ablation_row(name, case, landmarks, angles, seen.truth)
+
+
+def _ablation_row(name: str, case: str, landmarks, angles, truth) -> dict:
+    row = {'case': f'table 2, {case}', 'section': 'iknet_ablation', 'hands': len(landmarks),
+           **_figures(landmarks, angles, truth)}
+    return row | ({'paper_auc_20_50': PAPER_AUC[name]} if name in PAPER_AUC else {})
 
 
 def kinematics_rows(held_out: HeldOut) -> list[dict]:
@@ -104,9 +116,10 @@ def kinematics_rows(held_out: HeldOut) -> list[dict]:
     return rows
 
 
-def _seen(held_out: HeldOut) -> DetectorPoints:
-    """The detector's points of the held-out hands."""
-    seen = detector_points(held_out.set.dataset, held_out.set.detected, held_out.told, held_out.offsets_m, progress=False)
+def _seen(held_out: HeldOut, detected: DetectedHands | None = None, offsets_m=None) -> DetectorPoints:
+    """The detector's points of the held-out hands; or those of another, with its landmark offsets."""
+    seen = detector_points(held_out.set.dataset, detected or held_out.set.detected, held_out.told,
+                           held_out.offsets_m if offsets_m is None else offsets_m, progress=False)
     return seen.part(slice(0, 2 * len(held_out)))
 
 

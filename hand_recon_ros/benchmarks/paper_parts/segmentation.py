@@ -11,21 +11,21 @@ from hand_recon_ros.benchmarks.paper_parts.held_out import HeldOut
 from hand_recon_ros.datasets.sample import MASK_VALUES
 from hand_recon_ros.estimation.hand_crop import HandCrop
 from hand_recon_ros.estimation.registry import build_estimator
+from hand_recon_ros.weights.files import read_card
 
 # Kolkur et al. 2017, "Human Skin Detection Using RGB, HSV and YCbCr Color Models": H 0-50 degrees, S 0.23-0.68.
 HSV_LOWER, HSV_UPPER = (0, 0.23 * 255, 0), (50 / 2, 0.68 * 255, 255)
 # Table 3, synthetic data.
 PAPER_IOU = {'HandNet': 0.95, 'HSV': 0.18}
-CROP = 128
 
 
 def segmentation_rows(held_out: HeldOut) -> list[dict]:
     """Mean intersection over union and share of right pixels in the crops of the first views."""
     estimator = build_estimator('handnet', held_out.model, held_out.offsets_m, masks=True)
-    scores = {'HandNet': [], 'HSV': []}
+    scores, size = {'HandNet': [], 'HSV': []}, read_card('handnet').crop_px
     for sight in tqdm(held_out.first_views(), 'masks', len(held_out), disable=not sys.stderr.isatty()):
         view = held_out.sample(sight.number).views[sight.place]
-        crop = HandCrop.around(sight.keypoints.points_px, sight.labels.mirrored, sight.frame.camera, CROP)
+        crop = HandCrop.around(sight.keypoints.points_px, sight.labels.mirrored, sight.frame.camera, size)
         truth = crop.take((view.mask() == MASK_VALUES[sight.keypoints.handedness]).astype(np.uint8) * 255) > 127
         found = {'HandNet': estimator.estimate(sight.frame, sight.keypoints).mask.probability > 0.5,
                  'HSV': skin_coloured(crop.take(sight.frame.image))}
