@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from hand_recon_ros.commands.estimator_arguments import add_estimator_arguments
 from hand_recon_ros.commands.figures_file import write_figures
-from hand_recon_ros.estimation.names import AUTO, FROM_IMAGE
+from hand_recon_ros.estimation.names import FROM_IMAGE
 
 HELP = 'errors of the hands found in recordings with ground truth, or in a benchmark set'
 ALL_SETS = 'all'
@@ -23,13 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='a benchmark set (stereo_desk, stereo_wide, egocentric, mono_wild and others), generated '
                              "on demand; 'all' for these four; or the path of your own .yaml")
     parser.add_argument('--frames', type=int, metavar='N', help='only the first N images (of each set)')
-    parser.add_argument('--estimator', default=AUTO,
-                        help='initial estimate: closed_form_ik, iknet, minimal_hand, handnet; auto: iknet, or '
-                             'closed_form_ik for a model without weights of it (default %(default)s)')
-    parser.add_argument('--weights-dir', default='', metavar='DIR',
-                        help='your own .safetensors weights; those that are not there are the shipped ones')
-    parser.add_argument('--tailor', choices=('gauss_newton', 'adam', 'none'),
-                        help='refinement of one view (default: gauss_newton; none where two views are fused)')
+    add_estimator_arguments(parser)
     parser.add_argument('--detector', default='mediapipe', choices=('mediapipe', 'openvino', 'truth', 'truth+noise'),
                         help="openvino runs MediaPipe's networks faster; the truth's projections judge the stages "
                              'behind the detector apart (default %(default)s)')
@@ -47,7 +42,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--offsets', metavar='TABLE',
                         help="detector's landmark table: real, synthetic, none or a file (default: a set's own, real "
                              'for other recordings, none for the truth)')
-    parser.add_argument('--model', default='open_hand', help='open_hand, or the path of your MANO_RIGHT .pkl/.npz')
     parser.add_argument('--workers', type=int, default=1, metavar='N',
                         help='processes at a time, for generating too (default %(default)s)')
     parser.add_argument('--ray', metavar='ADDRESS',

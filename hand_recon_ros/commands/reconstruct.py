@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from hand_recon_ros.commands.estimator_arguments import add_estimator_arguments
 from hand_recon_ros.commands.figures_file import write_figures
-from hand_recon_ros.estimation.names import AUTO
 from hand_recon_ros.media.found_hands import OneView, TwoViews
 from hand_recon_ros.media.hands_file import HandsFile, hand_record
 from hand_recon_ros.media.images import close_up, contact_sheet, write_image
@@ -34,14 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', required=True, help='folder for hands.json, meshes/ and overlays/')
     parser.add_argument('--camera', help='camera calibration: ROS camera_info YAML, or rig.yaml (its left camera); '
                                          'without it the projection is weak perspective and depth is a placeholder')
-    parser.add_argument('--model', default='open_hand', help='open_hand, or the path of your MANO_RIGHT .pkl/.npz')
-    parser.add_argument('--estimator', default=AUTO,
-                        help='initial estimate: closed_form_ik, iknet, minimal_hand, handnet; auto: iknet, or '
-                             'closed_form_ik for a model without weights of it (default %(default)s)')
-    parser.add_argument('--weights-dir', default='', metavar='DIR',
-                        help='your own .safetensors weights; those that are not there are the shipped ones')
-    parser.add_argument('--tailor', choices=('gauss_newton', 'adam', 'none'),
-                        help='refinement of one view (default: gauss_newton; none where two views are fused)')
+    add_estimator_arguments(parser)
     parser.add_argument('--offsets', default='real', help="detector's landmark table: real, synthetic or a file "
                                                           '(default %(default)s)')
     parser.add_argument('--max-hands', type=int, default=4, help='most hands in one image (default %(default)s)')
