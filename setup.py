@@ -56,6 +56,8 @@ def build_and_stage(source, build, stage):
 
 class BuildWithCMake(build_py):
     def run(self):
+        # Of an earlier build: modules that are gone from the sources would be packed again.
+        shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
         work = pathlib.Path(self.get_finalized_command('build').build_temp).resolve()
         # The cache of an earlier build may name a Python environment that is gone.

@@ -10,6 +10,7 @@ from torch import nn
 from hand_recon_ros.networks.residual import ResidualPlan, normalised, residual_plan
 
 HEATMAPS, POSE, SHAPE, CAMERA, BASE = 21, 48, 10, 3, 512
+MEAN_SCALE = 5.6        # sides of a crop a metre: the mean of rendered hands
 FUSION_RATIO = 8        # sec. 3.1: "reduces the channel dimensionality by a ratio of 8 to 2C/8"
 
 
@@ -59,6 +60,11 @@ class ManoRegressor(nn.Module):
         super().__init__()
         self.body = nn.Sequential(nn.Linear(channels, 2048), nn.ReLU(inplace=True), nn.Linear(2048, BASE), nn.ReLU(inplace=True))
         self.heads = nn.Linear(BASE, POSE + SHAPE + CAMERA)
+        # Begins as the mean hand, flat, filling its crop: from a camera of scale 0, eq. 9's 2D joints lead poses astray.
+        nn.init.normal_(self.heads.weight, std=0.01)
+        nn.init.zeros_(self.heads.bias)
+        with torch.no_grad():
+            self.heads.bias[POSE + SHAPE] = MEAN_SCALE
 
     def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """(N, channels) to pose, shape, camera and base features."""

@@ -125,7 +125,11 @@ def train_handnet(options: RunOptions, stage_name: str) -> Ended:
         network.load_state_dict({name.removeprefix('network.'): value for name, value in weights.items()})
     told = LabelModel.load(options.model)
     training, held_out = _sets(options, recipe.data)
-    batches = HandBatches(training.dataset, training.detected, told, recipe.crop, recipe.augmentation, recipe.seed)
+    augmentation = recipe.augmentation
+    if stage_name in STAGES and not stage(stage_name).sees_image:
+        # Nothing else is seen, so there is nothing to learn from keypoints that are not this hand's.
+        augmentation = dataclasses.replace(augmentation, lost=0.0, garbage=0.0)
+    batches = HandBatches(training.dataset, training.detected, told, recipe.crop, augmentation, recipe.seed)
     unchanged = HandBatches(held_out.dataset, held_out.detected, told, recipe.crop)
     schedule, folder = recipe.schedules[stage_name], options.out / stage_name
     if stage_name == 'stereo':
