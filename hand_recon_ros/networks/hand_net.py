@@ -59,6 +59,11 @@ class ManoRegressor(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.body = nn.Sequential(nn.Linear(channels, 2048), nn.ReLU(inplace=True), nn.Linear(2048, BASE), nn.ReLU(inplace=True))
+        for layer in self.body:
+            if isinstance(layer, nn.Linear):
+                # As the convolutions: a linear layer's own beginning shrinks what it is told, and fingers learn much later.
+                nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')
+                nn.init.zeros_(layer.bias)
         self.heads = nn.Linear(BASE, POSE + SHAPE + CAMERA)
         # Begins as the mean hand, flat, filling its crop: from a camera of scale 0, eq. 9's 2D joints lead poses astray.
         nn.init.normal_(self.heads.weight, std=0.01)

@@ -73,7 +73,7 @@ class HandRecipe:
     data: DataRecipe
     backbone: str = 'resnet50'
     crop: int = 224
-    sigma_px: float = 3.5
+    sigma_px: float = 14.0
     weights: ManoWeights = field(default_factory=ManoWeights)
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0

@@ -19,7 +19,7 @@ class StereoTask:
     name, figures = 'handnet stereo', ('pa_mpvpe_mm',)
 
     def __init__(self, hand_net: HandNet, model: HandModel, batches: HandBatches, held_out: HandBatches,
-                 held_out_pairs: int = 768, sigma_px: float = 2.0, workers: int = 0):
+                 held_out_pairs: int = 768, sigma_px: float = 8.0, workers: int = 0):
         """ValueError when the sets are of one view."""
         for pairs in (batches, held_out):
             if pairs.views < 2:
