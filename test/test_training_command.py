@@ -69,6 +69,20 @@ def test_detnets_points_teach_an_iknet_of_their_own(folder):
     assert not (out / 'iknet.safetensors').exists()
 
 
+def test_a_stage_upon_another_recipe_is_refused(folder, capsys):
+    (folder / 'hand.yaml').write_text(HAND)
+    data, out = f'shards:{folder / "set"}:all', folder / 'run_stages'
+    command = ['train', 'handnet', '--config', str(folder / 'hand.yaml'), '--out', str(out), '--data', data, '--validation', data,
+               '--threads', '1']
+    assert main([*command, '--stage', 'image']) == 0
+    for override, named in (('sigma_px=2.0', f'sigma_px: 2.0, expected 1.0 as in {out / "image"}'),
+                            ('crop=96', 'crop: 96, expected 64 as in'), ('backbone=resnet18', "backbone: 'resnet18', expected 'resnet18_half'")):
+        capsys.readouterr()
+        assert main([*command, '--stage', 'keypoint', '--override', override]) == 2
+        assert named in capsys.readouterr().err
+    assert not (out / 'keypoint').exists()
+
+
 def test_a_folder_of_another_recipe_or_data_is_refused(folder, capsys):
     (folder / 'ik.yaml').write_text(IK)
     data, out = f'shards:{folder / "set"}:all', folder / 'run_again'

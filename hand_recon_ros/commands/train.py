@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name in SYSTEMS:
         system = systems.add_parser(name, help=f'train {name}', description=HELP)
         if name == 'handnet':
-            system.add_argument('--stage', required=True, choices=(*STAGES, 'stereo'), help='after the stages before it')
+            system.add_argument('--stage', required=True, choices=STAGES, help='after the stages before it')
         system.add_argument('--config', default='small', help="'small', 'paper' or a .yaml file (%(default)s)")
         system.add_argument('--override', action='append', default=[], metavar='FIELD=VALUE',
                             help='another value for a field of the config, as schedule.steps=500; may be repeated')

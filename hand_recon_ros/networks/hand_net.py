@@ -61,7 +61,7 @@ class ManoRegressor(nn.Module):
         self.body = nn.Sequential(nn.Linear(channels, 2048), nn.ReLU(inplace=True), nn.Linear(2048, BASE), nn.ReLU(inplace=True))
         for layer in self.body:
             if isinstance(layer, nn.Linear):
-                # As the convolutions: a linear layer's own beginning shrinks what it is told, and fingers learn much later.
+                # As the convolutions: a linear layer's own beginning shrinks what it is told, and fingers learn more slowly.
                 nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')
                 nn.init.zeros_(layer.bias)
         self.heads = nn.Linear(BASE, POSE + SHAPE + CAMERA)

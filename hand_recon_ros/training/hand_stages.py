@@ -13,13 +13,14 @@ from hand_recon_ros.types import checked_choice
 
 IMAGE, KEYPOINTS, FUSION, TAIL, REGRESSOR, MASK = 'image', 'keypoints', 'fusion', ('third', 'fourth'), 'regressor', 'mask'
 ALL = (IMAGE, KEYPOINTS, FUSION, *TAIL, REGRESSOR, MASK)
+STEREO_WEIGHTS = 'stereo_weights'
 
 
 @dataclass(frozen=True)
 class Stage:
-    """learns: parts of HandNet that do; the others are locked. sees_image, sees_keypoints: what flows. mano, mask: which
-    losses are descended. measures_mask: whether validation draws masks, as from the decoder's training on.
-    follows: the stage whose weights it takes over, '' for none."""
+    """learns: parts of HandNet, or its stereo weights, that do; the others are locked. sees_image, sees_keypoints: what
+    flows. mano, mask: which losses are descended. measures_mask: whether validation draws masks, as from the decoder's
+    training on. follows: the stage whose weights it takes over, '' for none. pairs: whether it learns from both views."""
     learns: tuple[str, ...]
     follows: str
     sees_image: bool = True
@@ -27,6 +28,7 @@ class Stage:
     mano: bool = True
     mask: bool = False
     measures_mask: bool = False
+    pairs: bool = False
 
 
 STAGES = {
@@ -36,6 +38,7 @@ STAGES = {
     'segmentation': Stage((MASK,), 'fusion', mano=False, mask=True, measures_mask=True),
     'finalize': Stage(ALL, 'segmentation', mask=True, measures_mask=True),
     'synthetic_adaption': Stage((IMAGE,), 'finalize', measures_mask=True),
+    'stereo': Stage((STEREO_WEIGHTS,), 'synthetic_adaption', pairs=True),
     # What the stages are compared with: everything at once from the start, "single-stage" of Table 2.
     'single': Stage(ALL, '', mask=True, measures_mask=True),
 }

@@ -20,9 +20,9 @@ class HandTask:
     """One stage of HandNet."""
 
     def __init__(self, stage_name: str, network: HandNet, model: HandModel, batches: HandBatches, held_out: HandBatches,
-                 held_out_crops: int = 768, sigma_px: float = 8.0, weights: ManoWeights = ManoWeights(), workers: int = 0):
-        """network: with the weights of the stage before. held_out_crops: of samples spread evenly over the held-out set,
-        for validation. sigma_px: of the heat maps' Gaussians."""
+                 sigma_px: float, held_out_crops: int = 768, weights: ManoWeights = ManoWeights(), workers: int = 0):
+        """network: with the weights of the stage before. sigma_px: of the heat maps' Gaussians. held_out_crops: of samples
+        spread evenly over the held-out set, for validation."""
         self.name, self._stage = f'handnet {stage_name}', stage(stage_name)
         self.figures = ('pa_mpvpe_mm', 'joints_percent') if self._stage.mano else ('mask_loss',)
         self.network = Staged(network, self._stage)

@@ -19,7 +19,7 @@ from hand_recon_ros.training.detector_points import detector_points
 from hand_recon_ros.training.fit import Fitted, fit
 from hand_recon_ros.training.hand_batches import HandBatches
 from hand_recon_ros.training.hand_labels import LabelModel
-from hand_recon_ros.training.hand_stages import STAGES, stage
+from hand_recon_ros.training.hand_stages import stage
 from hand_recon_ros.training.hand_task import HandTask
 from hand_recon_ros.training.ik_task import IkTask
 from hand_recon_ros.training.motion_capture import MotionCapture
@@ -28,12 +28,10 @@ from hand_recon_ros.training.reread_hands import reread
 from hand_recon_ros.training.schedule import Schedule
 from hand_recon_ros.training.stereo_task import StereoTask
 from hand_recon_ros.training.training_sets import TrainingSet, given_sets, synthetic_set
-from hand_recon_ros.types import checked_choice
 from hand_recon_ros.weights.files import DETNET_KINEMATICS, SUFFIX, WeightCard, checksum, read_card
 from hand_recon_ros.weights.store import save_weights
 
 SYNTHETIC_TABLE, REAL_TABLE = 'synthetic', 'real'
-HAND_STAGES = (*STAGES, 'stereo')
 
 
 @dataclass(frozen=True)
@@ -104,35 +102,36 @@ def train_detnet(options: RunOptions) -> Ended:
 def train_handnet(options: RunOptions, stage_name: str) -> Ended:
     """One stage of HandNet, upon the stage before it in the same folder; ValueError where that is missing."""
     recipe = load_recipe(HandRecipe, recipe_path('handnet', options.config), options.overrides)
-    checked_choice('stage', stage_name, HAND_STAGES)
+    plan = stage(stage_name)
     if stage_name not in recipe.schedules:
         raise ValueError(f'config {options.config}: no schedule for stage {stage_name!r}, expected one of '
                          f'{", ".join(recipe.schedules)}')
-    before = 'synthetic_adaption' if stage_name == 'stereo' else stage(stage_name).follows
-    settings = {'backbone': recipe.backbone}
+    settings, sizes = {'backbone': recipe.backbone}, {'crop_px': recipe.crop, 'sigma_px': recipe.sigma_px}
     torch.manual_seed(recipe.seed)
     network = HandNet(**settings)
     done = {}
-    if before:
-        folder = options.out / before
+    if plan.follows:
+        folder = options.out / plan.follows
         if not (folder / BEST).is_file():
-            raise ValueError(f'{folder}: no weights, expected stage {before!r} to be trained before {stage_name!r}')
+            raise ValueError(f'{folder}: no weights, expected stage {plan.follows!r} to be trained before {stage_name!r}')
         weights, file = finished_weights(folder), folder / f'handnet{SUFFIX}'
         card = read_card(file)
-        if card.settings != settings:
-            raise ValueError(f'backbone: {recipe.backbone!r}, expected {card.settings["backbone"]!r} as in {folder}')
+        was = {**card.settings, 'crop': card.crop_px, 'sigma_px': card.sigma_px}
+        for field, value in was.items():
+            if getattr(recipe, field) != value:
+                raise ValueError(f'{field}: {getattr(recipe, field)!r}, expected {value!r} as in {folder}')
         done = {'upon': checksum(file), 'hours': card.hours}
         network.load_state_dict({name.removeprefix('network.'): value for name, value in weights.items()})
     told = LabelModel.load(options.model)
     training, held_out = _sets(options, recipe.data)
     augmentation = recipe.augmentation
-    if stage_name in STAGES and not stage(stage_name).sees_image:
+    if not plan.sees_image:
         # Nothing else is seen, so there is nothing to learn from keypoints that are not this hand's.
         augmentation = dataclasses.replace(augmentation, lost=0.0, garbage=0.0)
     batches = HandBatches(training.dataset, training.detected, told, recipe.crop, augmentation, recipe.seed)
     unchanged = HandBatches(held_out.dataset, held_out.detected, told, recipe.crop)
     schedule, folder = recipe.schedules[stage_name], options.out / stage_name
-    if stage_name == 'stereo':
+    if plan.pairs:
         if max(len(options.data), len(options.validation)) > 1:
             raise ValueError('--data, --validation: several sets, expected one of pairs for stage stereo')
         task = StereoTask(network, told.model, batches, unchanged, sigma_px=recipe.sigma_px, workers=options.workers)
@@ -142,7 +141,7 @@ def train_handnet(options: RunOptions, stage_name: str) -> Ended:
                     workers=options.workers)
     card = _card(options, 'handnet', settings, told, training,
                  f"crops of {recipe.crop} pixels and heat maps of {recipe.sigma_px} pixels around MediaPipe's landmarks",
-                 crop_px=recipe.crop, sigma_px=recipe.sigma_px, **done)
+                 **sizes, **done)
     return _ended(options, task, recipe, schedule, folder, card, held_out)
 
 

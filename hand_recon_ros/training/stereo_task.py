@@ -19,8 +19,8 @@ class StereoTask:
     name, figures = 'handnet stereo', ('pa_mpvpe_mm',)
 
     def __init__(self, hand_net: HandNet, model: HandModel, batches: HandBatches, held_out: HandBatches,
-                 held_out_pairs: int = 768, sigma_px: float = 8.0, workers: int = 0):
-        """ValueError when the sets are of one view."""
+                 sigma_px: float, held_out_pairs: int = 768, workers: int = 0):
+        """sigma_px: of the heat maps' Gaussians. ValueError when the sets are of one view."""
         for pairs in (batches, held_out):
             if pairs.views < 2:
                 raise ValueError('stereo: a set of one view, expected pairs (`synthesize --format shards --views 2`)')
