@@ -1,4 +1,6 @@
-"""RealisticHands' ablations of HandNet: stages, keypoints given, withheld and of another hand; PCK (table 2, fig. 8)."""
+"""RealisticHands' ablations of HandNet: stages, keypoints given, withheld and of another hand; PCK (table 2, fig. 8).
+
+Beside them the mean pose of these very hands in the mean shape: what is reached by looking at nothing."""
 from __future__ import annotations
 
 import sys
@@ -38,6 +40,7 @@ class Variant:
 VARIANTS = (Variant('all stages', 'handnet/finalize', 'multi'),
             Variant('single stage', 'handnet_single/single', 'single'),
             Variant('keypoints alone', 'handnet/keypoint', '', sees_image=False))
+MEAN_POSE = 'mean pose of these hands'
 
 
 def hand_net_rows(held_out: HeldOut, runs: Path, curves: dict[str, np.ndarray]) -> list[dict]:
@@ -50,15 +53,17 @@ def hand_net_rows(held_out: HeldOut, runs: Path, curves: dict[str, np.ndarray]) 
             if variant.sees_image or told != 'none':
                 found[variant, told] = _errors(network, card.sigma_px, batches, held_out, told, variant)
     best = found[VARIANTS[0], TOLD[0]]
+    cases = {f'HandNet {variant.name}, keypoints {told}': (variant.key, told, *errors)
+             for (variant, told), errors in found.items()}
+    cases[MEAN_POSE] = '', '', *_mean_pose_errors(held_out)
     rows = []
-    for (variant, told), (vertices, joints) in found.items():
-        case = f'HandNet {variant.name}, keypoints {told}'
+    for case, (key, told, vertices, joints) in cases.items():
         curves[case] = joints
         row = {'case': case, 'section': 'handnet', 'hands': len(joints), 'pa_mpvpe_mm': float(vertices.mean()),
                'pa_mpjpe_mm': float(joints.mean()), 'auc_0_50': auc(joints, 0, 50),
                'all_stages_over_this': float(best[0].mean() / vertices.mean())}
-        if (variant.key, told) in PAPER_MPVE_CM:
-            row['paper_all_stages_over_this'] = PAPER_MPVE_CM['multi', 'detected'] / PAPER_MPVE_CM[variant.key, told]
+        if (key, told) in PAPER_MPVE_CM:
+            row['paper_all_stages_over_this'] = PAPER_MPVE_CM['multi', 'detected'] / PAPER_MPVE_CM[key, told]
         rows.append(row)
     return rows
 
@@ -80,8 +85,24 @@ def _errors(network, sigma_px: float, batches: HandBatches, held_out: HeldOut, t
         output = network(batch.image if variant.sees_image else None, heat, mask=False)
         found = posed(hand, output_rotations(output), output.shape)
         truth = posed(hand, batch.rotations, batch.shape)
-        pairs = found.vertices, truth.vertices, found.keypoints, truth.keypoints
-        for one in zip(*(part.double().numpy() for part in pairs)):
-            vertices.append(aligned_mm(*one[:2]).mean())
-            joints.append(aligned_mm(*one[2:]))
-    return np.array(vertices), np.stack(joints)
+        for errors, into in zip(_aligned(found, truth), (vertices, joints)):
+            into.append(errors)
+    return np.concatenate(vertices).mean(1), np.concatenate(joints)
+
+
+def _mean_pose_errors(held_out: HeldOut):
+    """As _errors, of one hand for all: each joint's mean rotation, the nearest to the mean of matrices, and the mean shape."""
+    hand, truths = TorchHand(held_out.model), [held_out.sight(number, 0).labels for number in held_out.numbers]
+    rotations = torch.from_numpy(np.stack([truth.rotations for truth in truths])).float()
+    shapes = torch.from_numpy(np.stack([truth.shape for truth in truths])).float()
+    u, _, v = torch.linalg.svd(rotations.mean(0))
+    u[..., -1] *= torch.det(u @ v)[..., None]
+    found = posed(hand, (u @ v).expand_as(rotations), shapes.mean(0).expand_as(shapes))
+    vertices, joints = _aligned(found, posed(hand, rotations, shapes))
+    return vertices.mean(1), joints
+
+
+def _aligned(found, truth) -> tuple[np.ndarray, np.ndarray]:
+    """((N, V), (N, 21)) mm between posed hands, each aligned by its own similarity."""
+    return tuple(np.stack([aligned_mm(*pair) for pair in zip(*(part.double().numpy() for part in parts))])
+                 for parts in ((found.vertices, truth.vertices), (found.keypoints, truth.keypoints)))
