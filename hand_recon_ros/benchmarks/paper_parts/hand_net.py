@@ -16,6 +16,7 @@ from hand_recon_ros.evaluation.metrics import aligned_mm, auc
 from hand_recon_ros.hand_model.skinning_torch import TorchHand
 from hand_recon_ros.networks.heat_maps import gaussians
 from hand_recon_ros.training.hand_batches import HandBatches, laid_over, stacked
+from hand_recon_ros.training.hand_labels import hand_labels
 from hand_recon_ros.training.hand_losses import output_rotations, posed
 from hand_recon_ros.weights.store import load_weights
 
@@ -85,24 +86,24 @@ def _errors(network, sigma_px: float, batches: HandBatches, held_out: HeldOut, t
         output = network(batch.image if variant.sees_image else None, heat, mask=False)
         found = posed(hand, output_rotations(output), output.shape)
         truth = posed(hand, batch.rotations, batch.shape)
-        for errors, into in zip(_aligned(found, truth), (vertices, joints)):
-            into.append(errors)
-    return np.concatenate(vertices).mean(1), np.concatenate(joints)
+        vertices.append(_aligned(found.vertices, truth.vertices).mean(1))
+        joints.append(_aligned(found.keypoints, truth.keypoints))
+    return np.concatenate(vertices), np.concatenate(joints)
 
 
 def _mean_pose_errors(held_out: HeldOut):
     """As _errors, of one hand for all: each joint's mean rotation, the nearest to the mean of matrices, and the mean shape."""
-    hand, truths = TorchHand(held_out.model), [held_out.sight(number, 0).labels for number in held_out.numbers]
-    rotations = torch.from_numpy(np.stack([truth.rotations for truth in truths])).float()
-    shapes = torch.from_numpy(np.stack([truth.shape for truth in truths])).float()
+    hand = TorchHand(held_out.model)
+    labels = [hand_labels(held_out.sample(number), 0, held_out.told) for number in held_out.numbers]
+    rotations, shapes = (torch.from_numpy(np.stack(parts)).float()
+                         for parts in zip(*((label.rotations, label.shape) for label in labels)))
     u, _, v = torch.linalg.svd(rotations.mean(0))
     u[..., -1] *= torch.det(u @ v)[..., None]
     found = posed(hand, (u @ v).expand_as(rotations), shapes.mean(0).expand_as(shapes))
-    vertices, joints = _aligned(found, posed(hand, rotations, shapes))
-    return vertices.mean(1), joints
+    truth = posed(hand, rotations, shapes)
+    return _aligned(found.vertices, truth.vertices).mean(1), _aligned(found.keypoints, truth.keypoints)
 
 
-def _aligned(found, truth) -> tuple[np.ndarray, np.ndarray]:
-    """((N, V), (N, 21)) mm between posed hands, each aligned by its own similarity."""
-    return tuple(np.stack([aligned_mm(*pair) for pair in zip(*(part.double().numpy() for part in parts))])
-                 for parts in ((found.vertices, truth.vertices), (found.keypoints, truth.keypoints)))
+def _aligned(found: torch.Tensor, truth: torch.Tensor) -> np.ndarray:
+    """(N, P) mm between points (N, P, 3), each hand aligned by its own similarity."""
+    return aligned_mm(found.double().numpy(), truth.double().numpy())
