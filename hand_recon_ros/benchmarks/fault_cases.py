@@ -5,7 +5,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hand_recon_ros.benchmarks.fault_feed import FaultFeed, Instant
+from hand_recon_ros.nodes.fault_feed import FaultFeed, Instant
 
 # Seconds from the fault, with hands in view, to its line; what needs no hands has to be quicker.
 LIMIT_S, LIMIT_WITHOUT_HANDS_S = 5.0, 2.0

@@ -12,7 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from hand_recon_ros.benchmarks.fault_cases import DESK, LIMIT_S, WIDE, FaultCase, chosen
-from hand_recon_ros.benchmarks.fault_feed import FaultFeed, Footage
+from hand_recon_ros.nodes.fault_feed import FaultFeed, Footage
 from hand_recon_ros.evaluation.sets import SetRecording, generate
 from hand_recon_ros.synthesis.scene import SceneConfig
 
